@@ -1,0 +1,137 @@
+// Package memory is the mount's one budget of memory for file content.
+//
+// The budget is an arena of address space that is reserved once, outside the
+// garbage collector's heap, and cut into blocks of equal size. A block costs
+// physical memory only while it is used: Trim gives the pages of idle blocks
+// back to the system. Whoever holds a block owns it alone until Put.
+package memory
+
+import (
+	"fmt"
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+// BlockSize is the unit of memory in bytes. It is a FUSE read request's worth,
+// small enough that a thousand slowly written files fit into 256 MiB, and large
+// enough that a part of 10 MiB is a short list.
+const BlockSize = 128 << 10
+
+// Block is BlockSize bytes of the arena. The zero Block is none.
+type Block []byte
+
+// Pool is a budget of blocks. All methods are safe for concurrent use.
+type Pool struct {
+	arena []byte
+
+	mu      sync.Mutex // guards what follows; never held across I/O
+	idle    []Block    // given back and warm, the last one used first
+	fresh   int        // offset in arena of the first block never used or trimmed
+	trimmed []Block    // given back to the system, usable again
+	used    int
+	changed chan struct{} // closed and replaced by every Put
+}
+
+// New reserves a budget of size bytes, rounded down to whole blocks.
+func New(size int64) (*Pool, error) {
+	size -= size % BlockSize
+	if size < BlockSize {
+		return nil, fmt.Errorf("a memory budget of %d bytes is less than one block of %d", size, BlockSize)
+	}
+	arena, err := unix.Mmap(-1, 0, int(size), unix.PROT_READ|unix.PROT_WRITE,
+		unix.MAP_PRIVATE|unix.MAP_ANON|unix.MAP_NORESERVE)
+	if err != nil {
+		return nil, fmt.Errorf("reserve %d bytes of address space: %w", size, err)
+	}
+	return &Pool{arena: arena, changed: make(chan struct{})}, nil
+}
+
+// Close gives the arena back. No block may be in use.
+func (p *Pool) Close() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.used != 0 {
+		return fmt.Errorf("memory: %d blocks still in use", p.used)
+	}
+	arena := p.arena
+	p.arena, p.idle, p.trimmed, p.fresh = nil, nil, nil, 0
+	return unix.Munmap(arena)
+}
+
+// TryGet gives a block with undefined content, or nil where the budget is used
+// up.
+func (p *Pool) TryGet() Block {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	b := p.take()
+	if b != nil {
+		p.used++
+	}
+	return b
+}
+
+func (p *Pool) take() Block {
+	for _, list := range []*[]Block{&p.idle, &p.trimmed} {
+		if n := len(*list); n > 0 {
+			b := (*list)[n-1]
+			*list = (*list)[:n-1]
+			return b
+		}
+	}
+	if p.fresh+BlockSize > len(p.arena) {
+		return nil
+	}
+	b := Block(p.arena[p.fresh : p.fresh+BlockSize : p.fresh+BlockSize])
+	p.fresh += BlockSize
+	return b
+}
+
+// Put gives blocks back; the caller forgets them.
+func (p *Pool) Put(blocks ...Block) {
+	if len(blocks) == 0 {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.idle = append(p.idle, blocks...)
+	p.used -= len(blocks)
+	if p.used < 0 {
+		panic("memory: a block was given back twice")
+	}
+	close(p.changed)
+	p.changed = make(chan struct{})
+}
+
+// Changed is closed by the next Put. Take it before looking whether a block can
+// be had, so that no Put in between is missed.
+func (p *Pool) Changed() <-chan struct{} {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.changed
+}
+
+// Used and Size tell how many bytes are out and how many there are at most.
+func (p *Pool) Used() int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return int64(p.used) * BlockSize
+}
+
+// Size is the budget in bytes.
+func (p *Pool) Size() int64 { return int64(len(p.arena)) }
+
+// Trim gives the pages of idle blocks back to the system.
+func (p *Pool) Trim() {
+	p.mu.Lock()
+	idle := p.idle
+	p.idle = nil
+	p.mu.Unlock()
+	for _, b := range idle {
+		// Only advice: where it fails the page merely stays resident.
+		_ = unix.Madvise(b, unix.MADV_DONTNEED)
+	}
+	p.mu.Lock()
+	p.trimmed = append(p.trimmed, idle...)
+	p.mu.Unlock()
+}
