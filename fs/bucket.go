@@ -18,8 +18,9 @@ type Bucket interface {
 	// HeadObject describes the object as it is now; ErrNotFound if there is
 	// none.
 	HeadObject(ctx context.Context, key string) (writer.Object, error)
-	// ReadRange fills p with the bytes of obj from offset on.
-	ReadRange(ctx context.Context, obj writer.Object, offset int64, p []byte) error
+	// ReadRange fills the slices of p, one after the other, with the bytes of
+	// obj from offset on.
+	ReadRange(ctx context.Context, obj writer.Object, offset int64, p ...[]byte) error
 	// PutObject creates or replaces an object in one request; the tree makes
 	// directory markers of it.
 	PutObject(ctx context.Context, key string, attrs writer.Attributes, body writer.Body, cond writer.Condition) (writer.Object, error)

@@ -41,10 +41,11 @@ type Store interface {
 	// of its parts. An upload that is already gone is no error.
 	AbortMultipartUpload(ctx context.Context, u Upload) error
 
-	// ReadRange fills p with the bytes of obj from offset on. obj must still
-	// have the ETag it names, if it names one (else ErrPrecondition, or
-	// ErrNotFound where it is gone). Fewer bytes than len(p) is an error.
-	ReadRange(ctx context.Context, obj Object, offset int64, p []byte) error
+	// ReadRange fills the slices of p, one after the other, with the bytes of
+	// obj from offset on, in one request. obj must still have the ETag it
+	// names, if it names one (else ErrPrecondition, or ErrNotFound where it is
+	// gone). Fewer bytes than p holds is an error.
+	ReadRange(ctx context.Context, obj Object, offset int64, p ...[]byte) error
 
 	// HeadObject describes the object as it is now; ErrNotFound if there is
 	// none.
