@@ -1,0 +1,94 @@
+// Package control is how a command speaks with the process that serves a mount:
+// HTTP over a unix socket that only the mount's owner may open.
+//
+//	GET  /status   one Status
+//	POST /umount   a stream of Events, one JSON object a line, the last with
+//	               the Outcome; the mount is gone when that line is sent
+//
+// The socket's name follows from the mount point, so that a command finds it
+// without asking anybody; see [Find].
+package control
+
+import "time"
+
+// Mount is what a serving process answers from. All methods are safe for
+// concurrent use.
+type Mount interface {
+	// Status tells what the mount is doing now. It never waits for S3.
+	Status() Status
+	// End begins to complete every file and to unmount, if that has not begun
+	// yet. The channel is closed when it is over.
+	End() <-chan struct{}
+	// Outcome is what End came to; valid once its channel is closed.
+	Outcome() Outcome
+}
+
+// Status is a snapshot of a mount.
+type Status struct {
+	Bucket      string    `json:"bucket"`
+	Prefix      string    `json:"prefix,omitempty"`
+	Mountpoint  string    `json:"mountpoint"`
+	PID         int       `json:"pid"`
+	Version     string    `json:"version"`
+	Since       time.Time `json:"since"`
+	MemoryUsed  int64     `json:"memory_used"`  // bytes
+	MemoryLimit int64     `json:"memory_limit"` // bytes
+	Files       []File    `json:"files"`        // being written
+}
+
+// File is one file that is being written.
+type File struct {
+	Path          string `json:"path"`
+	Size          int64  `json:"size"`       // bytes
+	BytesSent     int64  `json:"bytes_sent"` // acknowledged by S3, resent ones again
+	State         string `json:"state"`
+	UploadID      string `json:"upload_id,omitempty"`
+	PartsSent     int    `json:"parts_sent"`
+	PartsInFlight int    `json:"parts_in_flight"`
+	PartsRetained int    `json:"parts_retained"`
+	MemoryUsed    int64  `json:"memory_used"` // bytes
+	Dirty         bool   `json:"dirty"`       // something is not in an object yet
+	Error         string `json:"error,omitempty"`
+}
+
+// Progress is what is left to be done before a mount may end.
+type Progress struct {
+	FilesLeft int   `json:"files_left"`
+	BytesLeft int64 `json:"bytes_left"`
+}
+
+// Left sums up what is left to be done for the files of s.
+func (s Status) Left() Progress {
+	var p Progress
+	for _, f := range s.Files {
+		if !f.Dirty {
+			continue
+		}
+		p.FilesLeft++
+		p.BytesLeft += max(0, f.Size-f.BytesSent)
+	}
+	return p
+}
+
+// Failure is a file whose bytes did not become an object.
+type Failure struct {
+	Path  string `json:"path"`
+	Error string `json:"error"`
+}
+
+// Outcome is how a mount ended.
+type Outcome struct {
+	// Failed is empty if and only if everything written is durable.
+	Failed []Failure `json:"failed"`
+	// Busy tells that programs still used the mount, so that it was only
+	// detached.
+	Busy bool `json:"busy,omitempty"`
+	// UnmountError is why the mount point is still mounted, if it is.
+	UnmountError string `json:"unmount_error,omitempty"`
+}
+
+// Event is one line of the answer to /umount: either of the two.
+type Event struct {
+	Progress *Progress `json:"progress,omitempty"`
+	Outcome  *Outcome  `json:"outcome,omitempty"`
+}
