@@ -256,7 +256,7 @@ func TestTwoStreamsHaveTwoWindows(t *testing.T) {
 			f.read(128*mib+off, 128*kib)
 		}
 		requests, bytes := f.src.sent()
-		if bytes > 3*32*mib || int64(len(requests)) > bytes/minFetch+4 {
+		if bytes > 2*(32+32+1)*mib || int64(len(requests)) > bytes/minFetch+4 {
 			t.Errorf("%d requests of %d bytes for two streams of 32 MiB", len(requests), bytes)
 		}
 	})
