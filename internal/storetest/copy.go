@@ -1,0 +1,93 @@
+package storetest
+
+import "github.com/s3mpfs/s3mpfs/writer"
+
+var copyRules = []rule{
+	{"bytes and new attributes", copyObject},
+	{"odd keys", copyOddKeys},
+	{"onto itself changes attributes", copyOntoItself},
+	{"the source's ETag must hold", copySourceETag},
+	{"If-None-Match", copyIfNoneMatch},
+	{"If-Match", copyIfMatch},
+}
+
+func (t *suite) copy(src writer.Object, key string, attrs writer.Attributes, cond writer.Condition) (writer.Object, error) {
+	return t.s.CopyObject(t.Context(), src, key, attrs, cond)
+}
+
+func copyObject(t *suite) {
+	want := pattern(1, 1000)
+	src := t.putWith("src", want, writer.Attributes{Metadata: map[string]string{"old": "x"}})
+	o, err := t.copy(src, "dst", someAttributes, writer.Condition{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.holds(o, want)
+	t.hasAttributes("dst")
+	t.holds(src, want)
+}
+
+func copyOddKeys(t *suite) {
+	for i, key := range t.oddKeys() {
+		want := pattern(uint64(i), 10)
+		o, err := t.copy(t.put(key, want), "dst", writer.Attributes{}, writer.Condition{})
+		if err != nil {
+			t.Fatalf("from %q: %v", key, err)
+		}
+		t.holds(o, want)
+	}
+}
+
+func copyOntoItself(t *suite) {
+	want := pattern(1, 1000)
+	o, err := t.copy(t.put("k", want), "k", someAttributes, writer.Condition{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.holds(o, want)
+	t.hasAttributes("k")
+}
+
+func copySourceETag(t *suite) {
+	old := t.put("src", pattern(1, 1000))
+	t.put("src", pattern(2, 1000))
+	_, err := t.copy(old, "dst", writer.Attributes{}, writer.Condition{})
+	t.fails(err, writer.ErrPrecondition)
+	if err := t.s.DeleteObject(t.Context(), "src"); err != nil {
+		t.Fatal(err)
+	}
+	_, err = t.copy(old, "dst", writer.Attributes{}, writer.Condition{})
+	t.fails(err, writer.ErrPrecondition, writer.ErrNotFound)
+	t.gone("dst")
+}
+
+func copyIfNoneMatch(t *suite) {
+	if t.UncheckedCopy {
+		t.Skip("the server ignores conditions on the target of a copy")
+	}
+	src := t.put("src", pattern(1, 10))
+	first, err := t.copy(src, "dst", writer.Attributes{}, writer.Condition{IfNoneMatch: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = t.copy(t.put("src", pattern(2, 10)), "dst", writer.Attributes{}, writer.Condition{IfNoneMatch: true})
+	t.fails(err, writer.ErrPrecondition)
+	t.holds(first, pattern(1, 10))
+}
+
+func copyIfMatch(t *suite) {
+	if t.UncheckedCopy {
+		t.Skip("the server ignores conditions on the target of a copy")
+	}
+	src := t.put("src", pattern(1, 10))
+	old := t.put("dst", pattern(2, 10))
+	now := t.put("dst", pattern(3, 10))
+	_, err := t.copy(src, "dst", writer.Attributes{}, writer.Condition{IfMatch: old.ETag})
+	t.fails(err, writer.ErrPrecondition)
+	t.holds(now, pattern(3, 10))
+	copied, err := t.copy(src, "dst", writer.Attributes{}, writer.Condition{IfMatch: now.ETag})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.holds(copied, pattern(1, 10))
+}

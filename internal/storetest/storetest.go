@@ -1,0 +1,84 @@
+// Package storetest is the contract of [writer.Store] and [fs.Bucket] as
+// tests. Every implementation runs them: the one in memory, so that it is no
+// kinder than S3, and the one that speaks to a server, so that it keeps what
+// the writer relies on.
+package storetest
+
+import (
+	"math/rand/v2"
+	"testing"
+
+	"github.com/s3mpfs/s3mpfs/fs"
+	"github.com/s3mpfs/s3mpfs/writer"
+)
+
+// Store is everything that the product asks of S3.
+type Store interface {
+	writer.Store
+	fs.Bucket
+}
+
+// Options tell what the store under test cannot do. The zero value is a store
+// that keeps every rule.
+type Options struct {
+	// Checksum that the store was opened with.
+	Checksum writer.Algorithm
+	// UncheckedUpload: the server compares neither the checksum of a part, nor
+	// checksum and size of the whole at completion, nor the numbers for gaps.
+	UncheckedUpload bool
+	// UncheckedMatch: the server ignores If-Match where an object is made.
+	UncheckedMatch bool
+	// UncheckedCopy: the server ignores conditions on the target of a
+	// CopyObject.
+	UncheckedCopy bool
+	// RefusedKeys are keys that the server cannot hold.
+	RefusedKeys []string
+}
+
+// Run runs the contract. open gives an empty bucket for one sub-test; each
+// leaves no upload behind, which open may verify at cleanup.
+func Run(t *testing.T, o Options, open func(t *testing.T) Store) {
+	for _, group := range []struct {
+		name  string
+		rules []rule
+	}{
+		{"PutObject", putRules},
+		{"Read", readRules},
+		{"Copy", copyRules},
+		{"Upload", uploadRules},
+		{"Complete", completeRules},
+		{"PartCopy", partCopyRules},
+		{"List", listRules},
+	} {
+		for _, r := range group.rules {
+			t.Run(group.name+"/"+r.name, func(t *testing.T) {
+				r.test(&suite{T: t, Options: o, s: open(t)})
+			})
+		}
+	}
+}
+
+// rule is one sentence of the contract.
+type rule struct {
+	name string
+	test func(*suite)
+}
+
+// suite is one sub-test: a bucket and what is expected of it.
+type suite struct {
+	*testing.T
+	Options
+	s Store
+}
+
+// minPart is S3's smallest part that is not the last, in bytes.
+const minPart = 5 << 20
+
+// pattern gives n bytes that look random; another seed gives other bytes.
+func pattern(seed uint64, n int) []byte {
+	var key [32]byte
+	key[0], key[1] = byte(seed), byte(seed>>8)
+	p := make([]byte, n)
+	rand.NewChaCha8(key).Read(p) // never fails
+	return p
+}
