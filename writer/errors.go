@@ -36,6 +36,8 @@ var (
 	ErrAtomic = errors.New("needs the file published before close, which atomic mode forbids")
 	// ErrClosed: the file or the engine was closed.
 	ErrClosed = errors.New("already closed")
+	// ErrStarted: too late, S3 knows of the file already.
+	ErrStarted = errors.New("the upload has begun or the object exists")
 	// ErrDiscarded: the file's unpublished bytes were dropped on request.
 	ErrDiscarded = errors.New("the unpublished bytes were dropped")
 )

@@ -24,27 +24,33 @@ type Block []byte
 // Pool is a budget of blocks. All methods are safe for concurrent use.
 type Pool struct {
 	arena []byte
+	block int // bytes of one block
 
 	mu      sync.Mutex // guards what follows; never held across I/O
 	idle    []Block    // given back and warm, the last one used first
 	fresh   int        // offset in arena of the first block never used or trimmed
 	trimmed []Block    // given back to the system, usable again
 	used    int
-	changed chan struct{} // closed and replaced by every Put
+	changed chan struct{} // closed and replaced by every Put and Wake
 }
 
-// New reserves a budget of size bytes, rounded down to whole blocks.
-func New(size int64) (*Pool, error) {
-	size -= size % BlockSize
-	if size < BlockSize {
-		return nil, fmt.Errorf("a memory budget of %d bytes is less than one block of %d", size, BlockSize)
+// New reserves a budget of size bytes in blocks of BlockSize, rounded down to
+// whole blocks.
+func New(size int64) (*Pool, error) { return NewWithBlocks(size, BlockSize) }
+
+// NewWithBlocks is New with blocks of another size, for tests that want to
+// reach every boundary with few bytes.
+func NewWithBlocks(size, block int64) (*Pool, error) {
+	size -= size % block
+	if size < block {
+		return nil, fmt.Errorf("a memory budget of %d bytes is less than one block of %d", size, block)
 	}
 	arena, err := unix.Mmap(-1, 0, int(size), unix.PROT_READ|unix.PROT_WRITE,
 		unix.MAP_PRIVATE|unix.MAP_ANON|unix.MAP_NORESERVE)
 	if err != nil {
 		return nil, fmt.Errorf("reserve %d bytes of address space: %w", size, err)
 	}
-	return &Pool{arena: arena, changed: make(chan struct{})}, nil
+	return &Pool{arena: arena, block: int(block), changed: make(chan struct{})}, nil
 }
 
 // Close gives the arena back. No block may be in use.
@@ -79,11 +85,11 @@ func (p *Pool) take() Block {
 			return b
 		}
 	}
-	if p.fresh+BlockSize > len(p.arena) {
+	if p.fresh+p.block > len(p.arena) {
 		return nil
 	}
-	b := Block(p.arena[p.fresh : p.fresh+BlockSize : p.fresh+BlockSize])
-	p.fresh += BlockSize
+	b := Block(p.arena[p.fresh : p.fresh+p.block : p.fresh+p.block])
+	p.fresh += p.block
 	return b
 }
 
@@ -99,27 +105,42 @@ func (p *Pool) Put(blocks ...Block) {
 	if p.used < 0 {
 		panic("memory: a block was given back twice")
 	}
+	p.wake()
+}
+
+// Wake makes those who wait for memory look again, because something that holds
+// blocks could now give them up.
+func (p *Pool) Wake() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.wake()
+}
+
+func (p *Pool) wake() {
 	close(p.changed)
 	p.changed = make(chan struct{})
 }
 
-// Changed is closed by the next Put. Take it before looking whether a block can
-// be had, so that no Put in between is missed.
+// Changed is closed by the next Put or Wake. Take it before looking whether a
+// block can be had, so that nothing in between is missed.
 func (p *Pool) Changed() <-chan struct{} {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.changed
 }
 
-// Used and Size tell how many bytes are out and how many there are at most.
+// Used is the number of bytes that are out.
 func (p *Pool) Used() int64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return int64(p.used) * BlockSize
+	return int64(p.used) * int64(p.block)
 }
 
 // Size is the budget in bytes.
 func (p *Pool) Size() int64 { return int64(len(p.arena)) }
+
+// BlockSize is the size of this pool's blocks in bytes.
+func (p *Pool) BlockSize() int64 { return int64(p.block) }
 
 // Trim gives the pages of idle blocks back to the system.
 func (p *Pool) Trim() {

@@ -1,0 +1,250 @@
+package writer
+
+import (
+	"cmp"
+	"errors"
+	"slices"
+)
+
+// relievers bounds how many files are published at the same time only to free
+// their memory.
+const relievers = 8
+
+// errNoMemory: every block is taken and no file but the one that asks could
+// give one up.
+var errNoMemory = errors.New("the memory budget is exhausted")
+
+// OnPressure registers a function that gives up memory which is held of the
+// engine's budget by others, such as read-ahead, and tells whether it did. It
+// must not call the engine and not wait.
+func (e *Engine) OnPressure(shed func() bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.shedders = append(e.shedders, shed)
+}
+
+// obtain adds an empty block to the file. It waits until there is memory; the
+// file's own bytes are sent or published to get it if nothing else helps. op
+// is held.
+func (f *File) obtain(index int64) error {
+	data, err := f.engine.wait(f, f.giveWay)
+	if err != nil {
+		return err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err := f.alive(); err != nil || f.blocks[index] != nil {
+		f.engine.pool.Put(data)
+		return err
+	}
+	f.blocks[index] = &block{data: data}
+	return nil
+}
+
+// wait gives a block of memory for f. In this order: a free one; one that holds
+// what S3 holds too; one that a part in flight, or another file that is
+// published for the purpose, gives back; and when none of these is left, what
+// last frees. last tells whether it freed anything.
+func (e *Engine) wait(f *File, last func() (bool, error)) ([]byte, error) {
+	for {
+		if b := e.pool.TryGet(); b != nil {
+			return b, nil
+		}
+		changed := e.pool.Changed()
+		if b := e.pool.TryGet(); b != nil {
+			return b, nil
+		}
+		if e.shed() {
+			continue
+		}
+		if err := f.Err(); err != nil {
+			return nil, err
+		}
+		if !e.relieve(f) {
+			if freed, err := last(); err != nil || freed {
+				if err != nil {
+					return nil, err
+				}
+				continue
+			}
+		}
+		<-changed
+	}
+}
+
+// shed gives up blocks whose bytes S3 has, of the files that were left alone
+// the longest first, and their first parts only when nothing else is left. It
+// tells whether there were any.
+func (e *Engine) shed() bool {
+	if !e.sheddable.Swap(false) {
+		return false
+	}
+	e.mu.Lock()
+	shedders := e.shedders
+	e.mu.Unlock()
+	for _, shed := range shedders {
+		if shed() {
+			e.sheddable.Store(true)
+			return true
+		}
+	}
+	files := e.coldest()
+	for _, first := range []bool{false, true} {
+		for _, f := range files {
+			if f.shed(first) > 0 {
+				e.sheddable.Store(true)
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// coldest gives the open files, those that were not changed for the longest
+// time first.
+func (e *Engine) coldest() []*File {
+	files := e.open()
+	touched := make(map[*File]int64, len(files))
+	for _, f := range files {
+		f.mu.Lock()
+		touched[f] = f.touched
+		f.mu.Unlock()
+	}
+	slices.SortFunc(files, func(a, b *File) int { return cmp.Compare(touched[a], touched[b]) })
+	return files
+}
+
+// shed gives up the file's blocks whose bytes S3 has too, and tells how many;
+// those of the first part only if first is set.
+func (f *File) shed(first bool) (blocks int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.upload != nil {
+		for i, p := range f.upload.parts {
+			if i > 0 || first {
+				blocks += f.forgetPart(p)
+			}
+		}
+	}
+	size := f.engine.o.BlockSize
+	for i, b := range f.blocks {
+		mine := i*size >= f.cursor() && (first || i*size >= f.engine.o.PartSize)
+		if mine && !b.dirty && b.sending == 0 {
+			f.drop(i, b)
+			blocks++
+		}
+	}
+	return blocks
+}
+
+// relieve sees to it that memory comes back from elsewhere than f, and tells
+// whether it does.
+func (e *Engine) relieve(f *File) bool {
+	if e.searching.TryLock() {
+		e.publishColdest(f)
+		e.searching.Unlock()
+	}
+	return e.relieving.Load() > 0 || e.inFlight.Load() > 0
+}
+
+// publishColdest begins to publish files other than f, unless so many are
+// under way or so much is in flight that memory will come back soon anyway.
+func (e *Engine) publishColdest(f *File) {
+	enough := func() bool {
+		return e.relieving.Load() >= relievers || e.inFlight.Load()*4*e.o.PartSize >= e.o.Memory
+	}
+	if enough() {
+		return
+	}
+	for _, other := range e.coldest() {
+		if other == f || !other.op.TryLock() {
+			continue
+		}
+		if !other.burdened() {
+			other.op.Unlock()
+			continue
+		}
+		e.relieving.Add(1)
+		e.undertake(func() {
+			// An error is latched in that file, whose own program hears of it.
+			_, _ = other.giveWay()
+			other.op.Unlock()
+			e.relieving.Add(-1)
+			e.returned()
+		})
+		if enough() {
+			return
+		}
+	}
+}
+
+// returned makes those who wait for memory look for blocks that can be given
+// up.
+func (e *Engine) returned() {
+	e.sheddable.Store(true)
+	e.pool.Wake()
+}
+
+// burdened tells whether giving way could free memory of the file.
+func (f *File) burdened() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.state == dirty && len(f.blocks) > 0
+}
+
+// giveWay frees the file's memory as far as that needs no help: parts are sent
+// again that changed, a part is sent that is shorter than planned, or else the
+// file is published. It tells whether memory will come back. op is held.
+func (f *File) giveWay() (bool, error) {
+	if f.resend() > 0 {
+		return true, nil
+	}
+	f.mu.Lock()
+	if f.state != dirty {
+		defer f.mu.Unlock()
+		return false, f.alive()
+	}
+	segments, made := f.segments(), f.partCount()
+	f.mu.Unlock()
+	pieces := plan(segments, made+1, f.engine.o)
+	if k := f.early(pieces, made); k > 0 {
+		return true, f.emitAll(pieces[:k])
+	}
+	if f.engine.o.Atomic {
+		return false, errors.Join(errNoMemory, ErrAtomic)
+	}
+	return len(segments) > 0, f.publish()
+}
+
+// early tells how many pieces may be sent although the file goes on: whole
+// parts with nothing to fetch, the last of them sent, not copied.
+func (f *File) early(pieces []piece, made int32) (k int) {
+	o := f.engine.o
+	if made+int32(len(pieces))+1 > o.Limits.MaxParts {
+		return 0
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for i, x := range pieces {
+		switch {
+		case x.src != nil:
+			continue
+		case x.hi-x.lo < o.Limits.MinPart, o.UniformParts && x.hi-x.lo < o.PartSize, f.lacks(x.lo, x.hi):
+			return k
+		}
+		k = i + 1
+	}
+	return k
+}
+
+// lacks tells whether bytes of [lo, hi) would have to be fetched; mu is held.
+func (f *File) lacks(lo, hi int64) bool {
+	for lo < hi {
+		x, bytes, err := f.look(lo, hi)
+		if err != nil || bytes == nil && x.src != nil {
+			return true
+		}
+		lo = x.hi
+	}
+	return false
+}

@@ -1,0 +1,346 @@
+package writer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// Publish makes the content an object: durable and visible under its key when
+// it returns nil. Nothing happens where nothing has changed since the last
+// Publish. The file may be written on afterwards; what was published is then
+// the base of the next version.
+func (f *File) Publish() error {
+	f.op.Lock()
+	defer f.op.Unlock()
+	return f.publish()
+}
+
+// publishMidway publishes because something could not be done otherwise; op is
+// held.
+func (f *File) publishMidway() error {
+	if f.engine.o.Atomic {
+		return ErrAtomic
+	}
+	return f.publish()
+}
+
+// publish is Publish; op is held.
+func (f *File) publish() error {
+	f.mu.Lock()
+	switch f.state {
+	case dirty:
+		f.become(publishing)
+		f.mu.Unlock()
+	default:
+		err := f.alive()
+		f.mu.Unlock()
+		f.leaving.Wait()
+		return err
+	}
+	object, err := f.makeObject()
+	if isStale(err) {
+		f.rescue()
+	}
+	f.mu.Lock()
+	if err != nil {
+		f.fail(err)
+		err = f.alive()
+	} else if err = f.alive(); err == nil {
+		f.published(object)
+	}
+	f.mu.Unlock()
+	f.engine.returned()
+	if err != nil {
+		f.leaving.Wait()
+	}
+	return err
+}
+
+// rescue makes an upload of a small file that lost its base to another writer,
+// so that what was written can be parked instead of being dropped with the
+// memory. op is held.
+func (f *File) rescue() {
+	f.mu.Lock()
+	lost := f.upload == nil && !f.exclusive && f.size > 0 && f.alive() == nil
+	f.mu.Unlock()
+	if lost {
+		// Where this fails too the first error says what matters.
+		_ = f.sendRest()
+	}
+}
+
+// published makes object the base of what comes; mu is held.
+func (f *File) published(object Object) {
+	if f.upload != nil {
+		f.upload.cancel()
+		f.upload = nil
+	}
+	f.base(object)
+	f.exclusive = false
+	for _, b := range f.blocks {
+		b.dirty = false
+	}
+	f.become(clean)
+}
+
+// makeObject gives S3 the content by whatever way costs least; op is held.
+func (f *File) makeObject() (Object, error) {
+	f.mu.Lock()
+	key, attrs, cond := f.key, f.attrs, f.condition()
+	src := f.unchangedCopy()
+	small := f.upload == nil && f.size <= f.engine.o.PartSize
+	f.mu.Unlock()
+	switch {
+	case src != nil:
+		return f.engine.store.CopyObject(context.Background(), *src, key, attrs, cond)
+	case small:
+		return f.put(key, attrs, cond)
+	}
+	if err := f.sendRest(); err != nil {
+		return Object{}, err
+	}
+	return f.complete()
+}
+
+// unchangedCopy gives the object of which the whole file is a copy, if it is
+// one and one request can make it; mu is held.
+func (f *File) unchangedCopy() *Object {
+	if f.upload != nil || f.size == 0 || f.size > f.engine.o.Limits.MaxCopy || len(f.below) != 1 {
+		return nil
+	}
+	for _, b := range f.blocks {
+		if b.dirty {
+			return nil
+		}
+	}
+	if x := f.below[0]; x.lo == 0 && x.hi == f.size && x.src.Size == f.size {
+		return x.src
+	}
+	return nil
+}
+
+// put makes a small file an object in one request; op is held.
+func (f *File) put(key string, attrs Attributes, cond Condition) (Object, error) {
+	size := f.Size()
+	release, err := f.fill(0, size)
+	if err != nil {
+		return Object{}, err
+	}
+	defer release()
+	f.mu.Lock()
+	if err := f.alive(); err != nil {
+		f.mu.Unlock()
+		return Object{}, err
+	}
+	body, blocks := f.body(0, size), f.within(0, size)
+	pin(blocks)
+	f.mu.Unlock()
+	f.engine.inFlight.Add(1)
+	f.engine.slots.acquire(f, nil)
+	object, err := f.engine.store.PutObject(context.Background(), key, attrs, body, cond)
+	f.engine.slots.release()
+	f.engine.inFlight.Add(-1)
+	f.mu.Lock()
+	f.unpin(blocks)
+	if err == nil {
+		f.bytesSent += size
+	}
+	f.mu.Unlock()
+	return object, err
+}
+
+// sendRest makes parts of everything that is none yet, and sends again those
+// that changed; it returns when S3 holds them all. op is held.
+func (f *File) sendRest() error {
+	f.resend()
+	f.mu.Lock()
+	segments, made := f.segments(), f.partCount()
+	f.mu.Unlock()
+	pieces, err := f.planRest(segments, made)
+	if err != nil {
+		return err
+	}
+	if err := f.emitAll(pieces); err != nil {
+		return err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.quiet()
+}
+
+// planRest plans for as few parts as numbers are left: where the file is
+// changed in very many places, copies between them are given up, the shortest
+// first.
+func (f *File) planRest(segments []segment, made int32) ([]piece, error) {
+	o := f.engine.o
+	for shortest := o.Limits.MinPart; ; shortest *= 2 {
+		o.Limits.MinPart = shortest
+		pieces := plan(segments, made+1, o)
+		if made+int32(len(pieces)) <= o.Limits.MaxParts {
+			return pieces, nil
+		}
+		if shortest > f.Size() {
+			return nil, fmt.Errorf("%w: %d parts are needed", ErrTooBig, int(made)+len(pieces))
+		}
+	}
+}
+
+// emitAll makes pieces the next parts; op is held.
+func (f *File) emitAll(pieces []piece) error {
+	for _, x := range pieces {
+		release := func() {}
+		if x.src == nil {
+			var err error
+			if release, err = f.fill(x.lo, x.hi); err != nil {
+				f.mu.Lock()
+				f.fail(err)
+				err = f.alive()
+				f.mu.Unlock()
+				return err
+			}
+		}
+		f.mu.Lock()
+		err := f.alive()
+		f.mu.Unlock()
+		if err == nil {
+			f.emit(x)
+		}
+		release()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// resend sends the parts again that changed since S3 took them, and tells how
+// many; op is held.
+func (f *File) resend() (n int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.upload == nil {
+		return 0
+	}
+	for _, p := range f.upload.parts {
+		if p.state == outdated {
+			f.send(p)
+			n++
+		}
+	}
+	return n
+}
+
+// complete puts the upload together; op is held and nothing is in flight.
+func (f *File) complete() (Object, error) {
+	f.mu.Lock()
+	u := f.upload
+	if err := f.alive(); err != nil {
+		f.mu.Unlock()
+		return Object{}, err
+	}
+	c := Completion{Size: f.size, Checksum: Checksum{Algorithm: u.id.Checksum}, Condition: f.condition()}
+	parts := make([]Part, len(u.parts))
+	for i, p := range u.parts {
+		parts[i] = p.result
+		parts[i].Size = p.hi - p.lo
+		if sum := p.result.Checksum; sum.Algorithm == c.Checksum.Algorithm {
+			c.Checksum.Value = c.Checksum.Algorithm.Combine(c.Checksum.Value, sum.Value, p.hi-p.lo)
+		} else {
+			c.Checksum = Checksum{}
+		}
+	}
+	f.mu.Unlock()
+	return f.engine.store.CompleteMultipartUpload(context.Background(), u.id, parts, c)
+}
+
+// segments describes what is not yet part of the running upload: bytes that
+// must be sent, and ranges of objects; mu is held.
+func (f *File) segments() []segment {
+	size := f.engine.o.BlockSize
+	var out []segment
+	add := func(s segment) {
+		if n := len(out); n > 0 && out[n-1].src == nil && s.src == nil {
+			out[n-1].hi = s.hi
+		} else if s.lo < s.hi {
+			out = append(out, s)
+		}
+	}
+	pos := f.cursor()
+	below := func(to int64) {
+		for pos < to {
+			s := f.below.at(pos, to)
+			add(s)
+			pos = s.hi
+		}
+	}
+	for _, i := range f.dirtyBlocks() {
+		for _, v := range f.blocks[i].valid {
+			if lo, hi := max(pos, i*size+v.lo), i*size+v.hi; lo < hi {
+				below(lo)
+				add(segment{lo: lo, hi: hi})
+				pos = hi
+			}
+		}
+	}
+	below(f.size)
+	return out
+}
+
+// dirtyBlocks gives the indices of the blocks that hold bytes to be sent,
+// ascending; mu is held.
+func (f *File) dirtyBlocks() []int64 {
+	var all []int64
+	first := f.cursor() / f.engine.o.BlockSize
+	for i, b := range f.blocks {
+		if b.dirty && i >= first {
+			all = append(all, i)
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+// Drain waits until S3 holds all parts that are under way, and gives the
+// latched error. It publishes nothing.
+func (f *File) Drain() error {
+	f.op.Lock()
+	defer f.op.Unlock()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.quiet()
+}
+
+// Park sends everything and leaves the upload in S3, neither completed nor
+// aborted, and names it in the log. The file is then of no use: its methods
+// give ErrDiscarded.
+func (f *File) Park() error {
+	f.op.Lock()
+	defer f.op.Unlock()
+	f.mu.Lock()
+	if f.state != dirty || f.size == 0 {
+		f.mu.Unlock()
+		return f.Discard()
+	}
+	if f.upload == nil {
+		f.begin()
+	}
+	f.mu.Unlock()
+	err := f.sendRest()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err != nil {
+		f.fail(err)
+		return f.alive()
+	}
+	f.leaveUpload(true)
+	f.end(ErrDiscarded)
+	return nil
+}
+
+// isStale tells whether err says that what we meant to change or copy has been
+// replaced or removed by another writer.
+func isStale(err error) bool {
+	return errors.Is(err, ErrPrecondition) || errors.Is(err, ErrNotFound)
+}

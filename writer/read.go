@@ -1,0 +1,153 @@
+package writer
+
+import (
+	"context"
+	"errors"
+	"io"
+)
+
+// ReadAt reads what the file holds at offset off, with everything written so
+// far. Bytes that S3 has already taken as a part, and which are in memory no
+// more, cannot be read from a running upload: then the file is published
+// first, or ErrAtomic is returned where that is forbidden.
+func (f *File) ReadAt(p []byte, off int64) (n int, err error) {
+	if off < 0 {
+		return 0, ErrInvalid
+	}
+	for {
+		n, fetches, err := f.snapshot(p, off)
+		if errors.Is(err, errNotReadable) {
+			err = f.makeReadable(off, len(p))
+			if err != nil {
+				return 0, err
+			}
+			continue
+		}
+		if err != nil {
+			return 0, err
+		}
+		if err := f.fetchAll(fetches); err != nil {
+			if f.replaced(fetches) {
+				continue
+			}
+			return 0, err
+		}
+		if n < len(p) {
+			return n, io.EOF
+		}
+		return n, nil
+	}
+}
+
+// errNotReadable: the bytes are in a part that is not in memory.
+var errNotReadable = errors.New("the bytes are in a part of a running upload")
+
+// fetch is a range of an object that is to be read into p.
+type fetch struct {
+	src *Object
+	at  int64
+	p   [][]byte
+	hi  int64 // where the next byte to fetch from src would be
+}
+
+// snapshot copies what of [off, off+len(p)) is in memory, and tells what must
+// be fetched: objects do not change, so the whole is one state of the file
+// although the fetching is done later.
+func (f *File) snapshot(p []byte, off int64) (n int, fetches []fetch, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.state == closed {
+		return 0, nil, f.alive()
+	}
+	if f.state == failed {
+		return 0, nil, f.err
+	}
+	for end := min(f.size, off+int64(len(p))); off+int64(n) < end; {
+		x, bytes, err := f.look(off+int64(n), end)
+		if err != nil {
+			return 0, nil, err
+		}
+		into := p[n : n+int(x.hi-x.lo)]
+		switch {
+		case bytes != nil:
+			copy(into, bytes)
+		case x.src == nil:
+			clear(into)
+		default:
+			fetches = appendFetch(fetches, x, into)
+		}
+		n += len(into)
+	}
+	return n, fetches, nil
+}
+
+// look tells what lies at lo, up to hi at most: bytes in memory, or a range of
+// an object, or zeros (no source). mu is held.
+func (f *File) look(lo, hi int64) (x extent, bytes []byte, err error) {
+	size := f.engine.o.BlockSize
+	index, from := lo/size, lo%size
+	hi = min(hi, (index+1)*size)
+	var p *part
+	if lo < f.cursor() {
+		p = f.partAt(lo)
+		hi = min(hi, p.hi)
+	}
+	if b := f.blocks[index]; b != nil {
+		valid, to := b.valid.at(from, hi-index*size)
+		if valid {
+			return extent{lo: lo, hi: index*size + to}, b.data[from:to], nil
+		}
+		hi = index*size + to
+	}
+	if p != nil && p.src == nil {
+		if !p.kept {
+			return extent{}, nil, errNotReadable
+		}
+		return extent{lo: lo, hi: hi}, nil, nil
+	}
+	return f.below.at(lo, hi), nil, nil
+}
+
+// appendFetch adds the range x, to be read into p, to fetches, and joins it
+// with the one before if it goes on there.
+func appendFetch(fetches []fetch, x extent, p []byte) []fetch {
+	if n := len(fetches); n > 0 && fetches[n-1].src == x.src && fetches[n-1].hi == x.at {
+		last := &fetches[n-1]
+		last.p, last.hi = append(last.p, p), last.hi+x.hi-x.lo
+		return fetches
+	}
+	return append(fetches, fetch{x.src, x.at, [][]byte{p}, x.at + x.hi - x.lo})
+}
+
+// fetchAll reads fetches from S3.
+func (f *File) fetchAll(fetches []fetch) error {
+	for _, x := range fetches {
+		if err := f.engine.store.ReadRange(context.Background(), *x.src, x.at, x.p...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// replaced tells whether we ourselves have published a new version since
+// fetches were planned, so that the objects they name are gone for good reason.
+func (f *File) replaced(fetches []fetch) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, x := range fetches {
+		if f.object != nil && x.src.Key == f.object.Key && !x.src.same(f.object) {
+			return true
+		}
+	}
+	return false
+}
+
+// makeReadable publishes, if that is still needed to read n bytes at off.
+func (f *File) makeReadable(off int64, n int) error {
+	f.op.Lock()
+	defer f.op.Unlock()
+	if _, _, err := f.snapshot(make([]byte, n), off); !errors.Is(err, errNotReadable) {
+		return err
+	}
+	return f.publishMidway()
+}
