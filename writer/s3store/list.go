@@ -1,0 +1,67 @@
+package s3store
+
+import (
+	"context"
+	"net/url"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+
+	"github.com/s3mpfs/s3mpfs/writer"
+)
+
+// pageSize is S3's limit for a page of any listing.
+const pageSize = 1000
+
+// List gives up to limit objects and common prefixes under prefix, in the
+// order of their keys. delimiter is "/" for one directory or "" for everything
+// below. token is "" for the first page and then the next of the page before;
+// next is "" at the end.
+func (s *Store) List(ctx context.Context, prefix, delimiter, token string, limit int32) (objects []writer.Object, prefixes []string, next string, err error) {
+	return s.list(ctx, &operation{name: "ListObjectsV2", words: "list objects", key: prefix}, delimiter, token, limit)
+}
+
+func (s *Store) list(ctx context.Context, op *operation, delimiter, token string, limit int32) (objects []writer.Object, prefixes []string, next string, err error) {
+	out, err := run(ctx, s, op, func(ctx context.Context, c *s3.Client) (*s3.ListObjectsV2Output, error) {
+		return c.ListObjectsV2(ctx, &s3.ListObjectsV2Input{
+			Bucket: &s.cfg.Bucket, Prefix: optional(op.key), Delimiter: optional(delimiter),
+			ContinuationToken: optional(token), MaxKeys: aws.Int32(min(limit, pageSize)),
+			EncodingType: types.EncodingTypeUrl, // XML cannot hold every key
+			RequestPayer: s.payer(), ExpectedBucketOwner: s.owner(),
+		})
+	})
+	if err != nil {
+		return nil, nil, "", err
+	}
+	decode := keyDecoder(out.EncodingType)
+	objects = make([]writer.Object, 0, len(out.Contents))
+	for _, o := range out.Contents {
+		objects = append(objects, writer.Object{
+			Key: decode(o.Key), ETag: aws.ToString(o.ETag), Size: aws.ToInt64(o.Size),
+			LastModified: aws.ToTime(o.LastModified), StorageClass: string(o.StorageClass),
+		})
+	}
+	for _, p := range out.CommonPrefixes {
+		prefixes = append(prefixes, decode(p.Prefix))
+	}
+	if aws.ToBool(out.IsTruncated) {
+		next = aws.ToString(out.NextContinuationToken)
+	}
+	return objects, prefixes, next, nil
+}
+
+// keyDecoder reads keys as the store says it has written them. A key that
+// cannot be decoded is taken as it is.
+func keyDecoder(encoding types.EncodingType) func(*string) string {
+	if encoding != types.EncodingTypeUrl {
+		return aws.ToString
+	}
+	return func(text *string) string {
+		key, err := url.QueryUnescape(aws.ToString(text))
+		if err != nil {
+			return aws.ToString(text)
+		}
+		return key
+	}
+}

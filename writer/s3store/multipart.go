@@ -1,0 +1,87 @@
+package s3store
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+
+	"github.com/s3mpfs/s3mpfs/writer"
+)
+
+// CreateMultipartUpload implements writer.Store. An answer that is lost leaves
+// an upload behind that nobody knows the ID of; S3 offers no way to tell it.
+func (s *Store) CreateMultipartUpload(ctx context.Context, key string, attrs writer.Attributes, cond writer.Condition) (writer.Upload, error) {
+	token := newToken(cond)
+	want := checksumFeature(writer.Checksum{Algorithm: s.cfg.Checksum})
+	return degrade(s, want, func(have feature) (writer.Upload, error) {
+		op := &operation{name: "CreateMultipartUpload", words: "create multipart upload", key: key}
+		in, algorithm := s.createInput(key, attrs, token), writer.None
+		if have&checksums != 0 {
+			algorithm = s.cfg.Checksum
+			in.ChecksumAlgorithm, in.ChecksumType = algorithms[algorithm], types.ChecksumTypeFullObject
+		}
+		return run(ctx, s, op, func(ctx context.Context, c *s3.Client) (writer.Upload, error) {
+			out, err := c.CreateMultipartUpload(ctx, in)
+			switch {
+			case err != nil:
+				return writer.Upload{}, err
+			case aws.ToString(out.UploadId) == "":
+				return writer.Upload{}, errEmptyAnswer
+			}
+			return writer.Upload{
+				Key: key, ID: *out.UploadId, Initiated: dateOf(ctx), AbortDate: aws.ToTime(out.AbortDate),
+				Checksum: algorithm, Token: token,
+			}, nil
+		})
+	})
+}
+
+func (s *Store) createInput(key string, attrs writer.Attributes, token string) *s3.CreateMultipartUploadInput {
+	return &s3.CreateMultipartUploadInput{
+		Bucket: &s.cfg.Bucket, Key: &key,
+		ContentType:          optional(attrs.ContentType),
+		Metadata:             s.withToken(attrs, token),
+		CacheControl:         optional(s.cfg.CacheControl),
+		ACL:                  types.ObjectCannedACL(s.cfg.ACL),
+		StorageClass:         types.StorageClass(s.cfg.StorageClass),
+		ServerSideEncryption: types.ServerSideEncryption(s.cfg.SSE),
+		SSEKMSKeyId:          optional(s.cfg.SSEKMSKeyID),
+		Tagging:              s.tagging(),
+		RequestPayer:         s.payer(),
+		ExpectedBucketOwner:  s.owner(),
+	}
+}
+
+// UploadPart implements writer.Store.
+func (s *Store) UploadPart(ctx context.Context, u writer.Upload, number int32, body writer.Body) (writer.Part, error) {
+	var want feature
+	if body.Checksum.Algorithm == u.Checksum {
+		want = checksumFeature(body.Checksum)
+	}
+	return degrade(s, want, func(have feature) (writer.Part, error) {
+		op := &operation{name: "UploadPart", words: fmt.Sprintf("upload part %d", number), key: u.Key, body: &body}
+		in := &s3.UploadPartInput{
+			Bucket: &s.cfg.Bucket, Key: &u.Key, UploadId: &u.ID, PartNumber: &number,
+			Body: body.NewReader(), ContentLength: aws.Int64(body.Size),
+			RequestPayer: s.payer(), ExpectedBucketOwner: s.owner(),
+		}
+		if have&checksums != 0 {
+			setChecksum(body.Checksum, uploadPartChecksum(in))
+		}
+		return run(ctx, s, op, func(ctx context.Context, c *s3.Client) (writer.Part, error) {
+			out, err := c.UploadPart(ctx, in)
+			switch {
+			case err != nil:
+				return writer.Part{}, err
+			case aws.ToString(out.ETag) == "":
+				return writer.Part{}, errEmptyAnswer
+			}
+			return writer.Part{
+				Number: number, ETag: *out.ETag, Size: body.Size, Checksum: sentChecksum(body.Checksum, have),
+			}, nil
+		})
+	})
+}

@@ -1,0 +1,176 @@
+package s3store
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+
+	"github.com/s3mpfs/s3mpfs/writer"
+)
+
+// errEmptyAnswer says that the store answered 200 and left out what the answer
+// is for; something between has eaten it.
+var errEmptyAnswer = errors.New("the store's answer lacks the ETag")
+
+// PutObject implements writer.Store.
+func (s *Store) PutObject(ctx context.Context, key string, attrs writer.Attributes, body writer.Body, cond writer.Condition) (writer.Object, error) {
+	token := newToken(cond)
+	id := identity{size: body.Size, token: token, checksum: body.Checksum, metadata: attrs.Metadata}
+	want := checksumFeature(body.Checksum) | conditions(cond, putIfMatch, putIfNoneMatch)
+	return degrade(s, want, func(have feature) (writer.Object, error) {
+		op := &operation{name: "PutObject", words: "put object", key: key, body: &body, settle: true}
+		in := s.putInput(key, attrs, token)
+		in.Body, in.ContentLength = body.NewReader(), aws.Int64(body.Size)
+		if have&checksums != 0 {
+			setChecksum(body.Checksum, putChecksum(in))
+		}
+		if err := s.guard(ctx, op, cond, have&(ifMatch|ifNoneMatch) != 0, &in.IfMatch, &in.IfNoneMatch); err != nil {
+			return writer.Object{}, err
+		}
+		obj, err := run(ctx, s, op, func(ctx context.Context, c *s3.Client) (writer.Object, error) {
+			out, err := c.PutObject(ctx, in)
+			if err != nil {
+				return writer.Object{}, err
+			}
+			return writer.Object{
+				ETag: aws.ToString(out.ETag), VersionID: aws.ToString(out.VersionId), LastModified: dateOf(ctx),
+			}, nil
+		})
+		if err != nil {
+			return s.settle(ctx, op, id, missing(err, cond))
+		}
+		return s.made(obj, key, body.Size, sentChecksum(body.Checksum, have), attrs), nil
+	})
+}
+
+// made completes the description of an object that a request has made.
+func (s *Store) made(obj writer.Object, key string, size int64, sum writer.Checksum, attrs writer.Attributes) writer.Object {
+	obj.Key, obj.Size, obj.Checksum = key, size, sum
+	obj.StorageClass = s.cfg.StorageClass
+	obj.Attributes = writer.Attributes{ContentType: attrs.ContentType, Metadata: s.withToken(attrs, "")}
+	return obj
+}
+
+// guard puts a condition into a request, or where the store does not know
+// conditions, compares the object first.
+func (s *Store) guard(ctx context.Context, op *operation, cond writer.Condition, known bool, match, noneMatch **string) error {
+	switch {
+	case cond == writer.Condition{}:
+		return nil
+	case !known:
+		return s.compare(ctx, op, cond)
+	case cond.IfMatch != "":
+		*match = aws.String(cond.IfMatch)
+	}
+	if cond.IfNoneMatch {
+		*noneMatch = aws.String("*")
+	}
+	return nil
+}
+
+// missing makes a false condition of an If-Match on an object that is gone,
+// to which S3 answers 404.
+func missing(err error, cond writer.Condition) error {
+	var e *writer.StoreError
+	if cond.IfMatch != "" && errors.As(err, &e) && e.Class == writer.ErrNotFound {
+		changed := *e
+		changed.Class = writer.ErrPrecondition
+		return &changed
+	}
+	return err
+}
+
+// putInput is a PutObject with all that the mount gives its objects.
+func (s *Store) putInput(key string, attrs writer.Attributes, token string) *s3.PutObjectInput {
+	return &s3.PutObjectInput{
+		Bucket: &s.cfg.Bucket, Key: &key,
+		ContentType:          optional(attrs.ContentType),
+		Metadata:             s.withToken(attrs, token),
+		CacheControl:         optional(s.cfg.CacheControl),
+		ACL:                  types.ObjectCannedACL(s.cfg.ACL),
+		StorageClass:         types.StorageClass(s.cfg.StorageClass),
+		ServerSideEncryption: types.ServerSideEncryption(s.cfg.SSE),
+		SSEKMSKeyId:          optional(s.cfg.SSEKMSKeyID),
+		Tagging:              s.tagging(),
+		RequestPayer:         s.payer(),
+		ExpectedBucketOwner:  s.owner(),
+	}
+}
+
+// HeadObject implements writer.Store.
+func (s *Store) HeadObject(ctx context.Context, key string) (writer.Object, error) {
+	obj, _, err := s.head(ctx, &operation{name: "HeadObject", words: "head object", key: key})
+	return obj, err
+}
+
+// head describes an object; token is the mark it carries, which is no part of
+// its attributes.
+func (s *Store) head(ctx context.Context, op *operation) (obj writer.Object, token string, err error) {
+	out, err := run(ctx, s, op, func(ctx context.Context, c *s3.Client) (*s3.HeadObjectOutput, error) {
+		return c.HeadObject(ctx, &s3.HeadObjectInput{
+			Bucket: &s.cfg.Bucket, Key: &op.key, ChecksumMode: types.ChecksumModeEnabled,
+			RequestPayer: s.payer(), ExpectedBucketOwner: s.owner(),
+		})
+	})
+	if err != nil {
+		return writer.Object{}, "", err
+	}
+	metadata := make(map[string]string, len(out.Metadata))
+	for k, v := range out.Metadata {
+		metadata[strings.ToLower(k)] = v
+	}
+	token = metadata[tokenKey]
+	delete(metadata, tokenKey)
+	return writer.Object{
+		Key: op.key, ETag: aws.ToString(out.ETag), VersionID: aws.ToString(out.VersionId),
+		Size: aws.ToInt64(out.ContentLength), LastModified: aws.ToTime(out.LastModified),
+		StorageClass: string(out.StorageClass),
+		Checksum:     fullChecksum(out.ChecksumType, out.ChecksumCRC64NVME, out.ChecksumCRC32C, out.ChecksumCRC32),
+		Attributes:   writer.Attributes{ContentType: aws.ToString(out.ContentType), Metadata: metadata},
+	}, token, nil
+}
+
+// DeleteObject removes an object; one that is not there is no error.
+func (s *Store) DeleteObject(ctx context.Context, key string) error {
+	op := &operation{name: "DeleteObject", words: "delete object", key: key}
+	_, err := run(ctx, s, op, func(ctx context.Context, c *s3.Client) (*s3.DeleteObjectOutput, error) {
+		return c.DeleteObject(ctx, &s3.DeleteObjectInput{
+			Bucket: &s.cfg.Bucket, Key: &key, RequestPayer: s.payer(), ExpectedBucketOwner: s.owner(),
+		})
+	})
+	if errors.Is(err, writer.ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+// tagging is the mount's tags as S3 takes them in a header.
+func (s *Store) tagging() *string {
+	values := url.Values{}
+	for k, v := range s.cfg.Tagging {
+		values.Set(k, v)
+	}
+	return optional(values.Encode())
+}
+
+func (s *Store) payer() types.RequestPayer {
+	if s.cfg.RequesterPays {
+		return types.RequestPayerRequester
+	}
+	return ""
+}
+
+func (s *Store) owner() *string { return optional(s.cfg.ExpectedBucketOwner) }
+
+// optional leaves an empty text out of a request.
+func optional(text string) *string {
+	if text == "" {
+		return nil
+	}
+	return &text
+}

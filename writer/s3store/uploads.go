@@ -1,0 +1,99 @@
+package s3store
+
+import (
+	"context"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+
+	"github.com/s3mpfs/s3mpfs/writer"
+)
+
+// ListUploads gives all multipart uploads of keys under prefix. The prefix is
+// applied here: there are stores that take only a whole key for one.
+func (s *Store) ListUploads(ctx context.Context, prefix string) (uploads []writer.Upload, err error) {
+	var keyMarker, idMarker *string
+	for {
+		op := &operation{name: "ListMultipartUploads", words: "list multipart uploads", key: prefix}
+		out, err := run(ctx, s, op, func(ctx context.Context, c *s3.Client) (*s3.ListMultipartUploadsOutput, error) {
+			return c.ListMultipartUploads(ctx, &s3.ListMultipartUploadsInput{
+				Bucket: &s.cfg.Bucket, KeyMarker: keyMarker, UploadIdMarker: idMarker,
+				MaxUploads: aws.Int32(pageSize), EncodingType: types.EncodingTypeUrl,
+				RequestPayer: s.payer(), ExpectedBucketOwner: s.owner(),
+			})
+		})
+		if err != nil {
+			return nil, err
+		}
+		decode := keyDecoder(out.EncodingType)
+		for _, u := range out.Uploads {
+			if key := decode(u.Key); strings.HasPrefix(key, prefix) {
+				uploads = append(uploads, writer.Upload{
+					Key: key, ID: aws.ToString(u.UploadId), Initiated: aws.ToTime(u.Initiated),
+					Checksum: algorithmOf(u.ChecksumAlgorithm, u.ChecksumType),
+				})
+			}
+		}
+		if !aws.ToBool(out.IsTruncated) || aws.ToString(out.NextKeyMarker) == "" {
+			return uploads, nil
+		}
+		keyMarker, idMarker = aws.String(decode(out.NextKeyMarker)), out.NextUploadIdMarker
+	}
+}
+
+// algorithmOf is the checksum that an upload's parts carry, None where it is
+// not one over the whole object.
+func algorithmOf(name types.ChecksumAlgorithm, kind types.ChecksumType) writer.Algorithm {
+	if kind == types.ChecksumTypeComposite {
+		return writer.None
+	}
+	for algorithm, n := range algorithms {
+		if n == name {
+			return algorithm
+		}
+	}
+	return writer.None
+}
+
+// ListParts gives the parts that S3 holds of an upload, by their numbers.
+func (s *Store) ListParts(ctx context.Context, u writer.Upload) (parts []writer.Part, err error) {
+	for marker := ""; ; {
+		page, next, err := s.partsPage(ctx, u, marker)
+		if err != nil {
+			return nil, err
+		}
+		parts = append(parts, page...)
+		if next == "" {
+			return parts, nil
+		}
+		marker = next
+	}
+}
+
+// partsPage gives one page of an upload's parts and the marker of the next, ""
+// at the end.
+func (s *Store) partsPage(ctx context.Context, u writer.Upload, marker string) (parts []writer.Part, next string, err error) {
+	op := &operation{name: "ListParts", words: "list parts", key: u.Key}
+	out, err := run(ctx, s, op, func(ctx context.Context, c *s3.Client) (*s3.ListPartsOutput, error) {
+		return c.ListParts(ctx, &s3.ListPartsInput{
+			Bucket: &s.cfg.Bucket, Key: &u.Key, UploadId: &u.ID,
+			PartNumberMarker: optional(marker), MaxParts: aws.Int32(pageSize),
+			RequestPayer: s.payer(), ExpectedBucketOwner: s.owner(),
+		})
+	})
+	if err != nil {
+		return nil, "", err
+	}
+	for _, p := range out.Parts {
+		parts = append(parts, writer.Part{
+			Number: aws.ToInt32(p.PartNumber), ETag: aws.ToString(p.ETag), Size: aws.ToInt64(p.Size),
+			Checksum: fullChecksum("", p.ChecksumCRC64NVME, p.ChecksumCRC32C, p.ChecksumCRC32),
+		})
+	}
+	if aws.ToBool(out.IsTruncated) {
+		next = aws.ToString(out.NextPartNumberMarker)
+	}
+	return parts, next, nil
+}
