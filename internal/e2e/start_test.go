@@ -1,0 +1,107 @@
+package e2e
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestMountThatCannotBe: a clear message, the exit code, and nothing mounted.
+func TestMountThatCannotBe(t *testing.T) {
+	t.Parallel()
+	b := newBucket(t, all.versitygw(t))
+	free, full := t.TempDir(), t.TempDir()
+	if err := os.WriteFile(filepath.Join(full, "file"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	at := []string{"--endpoint-url", b.endpoint, "--retry-timeout", "1s"}
+	for name, c := range map[string]struct {
+		args []string
+		env  string
+		code int
+		says string
+	}{
+		"no arguments":         {[]string{}, "", exitUsage, "BUCKET"},
+		"no mount point":       {[]string{b.b.Name}, "", exitUsage, "MOUNTPOINT"},
+		"an unknown flag":      {[]string{"--nonsense", b.b.Name, free}, "", exitUsage, "nonsense"},
+		"a wrong size":         {[]string{"--memory", "lots", b.b.Name, free}, "", exitUsage, "--memory"},
+		"too little memory":    {[]string{"--memory", "1MiB", b.b.Name, free}, "", exitUsage, "--memory"},
+		"too small a part":     {[]string{"--part-size", "1MiB", b.b.Name, free}, "", exitUsage, "--part-size"},
+		"no such bucket":       {[]string{"no-such-bucket-anywhere", free}, "", exitBucket, "no-such-bucket-anywhere"},
+		"a bucket's bad name":  {[]string{"Bad_Name", free}, "", exitUsage, "Bad_Name"},
+		"no such mount point":  {[]string{b.b.Name, free + "/nothing"}, "", exitMountpoint, "mkdir"},
+		"a file":               {[]string{b.b.Name, full + "/file"}, "", exitMountpoint, "not a folder"},
+		"a full folder":        {[]string{b.b.Name, full}, "", exitMountpoint, "not empty"},
+		"a wrong key":          {[]string{b.b.Name, free}, "AWS_SECRET_ACCESS_KEY=wrong", exitBucket, "credentials"},
+		"an unknown key":       {[]string{b.b.Name, free}, "AWS_ACCESS_KEY_ID=nobody", exitBucket, "credentials"},
+		"nobody at the server": {[]string{"--endpoint-url", "http://127.0.0.1:1", b.b.Name, free}, "", exitBucket, "127.0.0.1:1"},
+	} {
+		for _, where := range [][]string{{"mount"}, {"mount", "-f"}} {
+			t.Run(name+" "+strings.Join(where, " "), func(t *testing.T) {
+				b := *b
+				b.t = t
+				cmd := b.command(append(append(where, at...), c.args...)...)
+				cmd.Env = append(cmd.Env, c.env)
+				code, output := b.runCommand(cmd)
+				if code != c.code || !strings.Contains(output, c.says) {
+					t.Errorf("exit code %d, want %d with a message that has %q:\n%s", code, c.code, c.says, output)
+				}
+				if mounted(free) || mounted(full) {
+					t.Error("something is mounted")
+				}
+			})
+		}
+	}
+}
+
+// TestBackground: without -f, mount returns when the mount answers.
+func TestBackground(t *testing.T) {
+	onEachStore(t, func(t *testing.T, s *store) {
+		b := newBucket(t, s)
+		b.put("f", []byte("x"))
+		dir := t.TempDir()
+		mountPoints.Store(dir, true)
+		if code, output := b.s3mpfs(append([]string{"mount"}, b.mountArgs(dir)...)...); code != 0 {
+			t.Fatalf("exit code %d: %s", code, output)
+		}
+		if content, err := os.ReadFile(dir + "/f"); err != nil || string(content) != "x" {
+			t.Errorf("read right after the mount: %q, %v", content, err)
+		}
+		if code, output := b.s3mpfs(append([]string{"mount"}, b.mountArgs(dir)...)...); code != exitMountpoint {
+			t.Errorf("mounted twice: exit code %d: %s", code, output)
+		}
+		content := random(1, 12*mib)
+		if err := os.WriteFile(dir+"/g", content, 0o644); err != nil {
+			t.Error(err)
+		}
+		code, output := b.s3mpfs("status", "--json", dir)
+		var status struct{ PID int }
+		if err := json.Unmarshal([]byte(output), &status); err != nil || code != 0 || status.PID == 0 {
+			t.Errorf("status: exit code %d, %v: %s", code, err, output)
+		}
+		if code, output := b.s3mpfs("umount", dir); code != 0 {
+			t.Errorf("umount: exit code %d: %s", code, output)
+		}
+		if mounted(dir) {
+			t.Error("still mounted")
+		}
+		b.wantObject("g", content)
+	})
+}
+
+// TestHelp: every command explains itself, and completions can be had.
+func TestHelp(t *testing.T) {
+	t.Parallel()
+	b := newBucket(t, all.versitygw(t))
+	for _, args := range []string{"--help", "mount --help", "umount --help", "status --help", "version", "version --help",
+		"completion bash", "completion zsh", "completion fish"} {
+		if code, output := b.s3mpfs(strings.Fields(args)...); code != 0 || len(output) < 6 {
+			t.Errorf("%s: exit code %d: %s", args, code, output)
+		}
+	}
+	if code, output := b.s3mpfs("umount", t.TempDir()); code != exitMountpoint || !strings.Contains(output, "nothing is mounted") {
+		t.Errorf("umount of nothing: exit code %d: %s", code, output)
+	}
+}
