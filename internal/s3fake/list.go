@@ -26,7 +26,7 @@ type page struct {
 	next     string
 }
 
-// List implements [fs.Bucket].
+// List implements fs.Bucket.
 func (s *Store) List(ctx context.Context, prefix, delimiter, token string, limit int32) ([]writer.Object, []string, string, error) {
 	p, err := do(ctx, s, s3op.ListObjectsV2, prefix, 0, func() (page, error) {
 		if limit <= 0 || limit > maxPage {

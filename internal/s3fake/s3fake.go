@@ -17,14 +17,10 @@ import (
 	"sync"
 	"time"
 
-	"github.com/s3mpfs/s3mpfs/fs"
 	"github.com/s3mpfs/s3mpfs/writer"
 )
 
-var (
-	_ writer.Store = (*Store)(nil)
-	_ fs.Bucket    = (*Store)(nil)
-)
+var _ writer.Store = (*Store)(nil)
 
 // Options of a bucket. The zero value is a bucket as Amazon's, which takes
 // requests without checksums.

@@ -1,21 +1,23 @@
-// Package storetest is the contract of [writer.Store] and [fs.Bucket] as
+// Package storetest is the contract of [writer.Store] and fs.Bucket as
 // tests. Every implementation runs them: the one in memory, so that it is no
 // kinder than S3, and the one that speaks to a server, so that it keeps what
 // the writer relies on.
 package storetest
 
 import (
+	"context"
 	"math/rand/v2"
 	"testing"
 
-	"github.com/s3mpfs/s3mpfs/fs"
 	"github.com/s3mpfs/s3mpfs/writer"
 )
 
-// Store is everything that the product asks of S3.
+// Store is everything that the product asks of S3: writer.Store and what
+// fs.Bucket has beside it.
 type Store interface {
 	writer.Store
-	fs.Bucket
+	List(ctx context.Context, prefix, delimiter, token string, limit int32) (objects []writer.Object, prefixes []string, next string, err error)
+	DeleteObject(ctx context.Context, key string) error
 }
 
 // Options tell what the store under test cannot do. The zero value is a store
