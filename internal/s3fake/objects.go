@@ -167,7 +167,7 @@ func (s *Store) HeadObject(ctx context.Context, key string) (writer.Object, erro
 	})
 }
 
-// DeleteObject implements [fs.Bucket].
+// DeleteObject implements fs.Bucket.
 func (s *Store) DeleteObject(ctx context.Context, key string) error {
 	_, err := do(ctx, s, s3op.DeleteObject, key, 0, func() (struct{}, error) {
 		s.Remove(key)
