@@ -4,6 +4,7 @@ package size
 import (
 	"fmt"
 	"math"
+	"strings"
 
 	"github.com/dustin/go-humanize"
 )
@@ -30,6 +31,7 @@ func Parse(text string) (Size, error) {
 // String is the shortest text that Parse reads back as the same size.
 func (s Size) String() string {
 	for _, text := range []string{humanize.IBytes(uint64(s)), humanize.Bytes(uint64(s))} {
+		text = strings.Replace(text, ".0 ", " ", 1)
 		if back, err := Parse(text); err == nil && back == s {
 			return text
 		}

@@ -41,7 +41,7 @@ func TestParseRefusesWithAnExample(t *testing.T) {
 func TestStringIsShort(t *testing.T) {
 	for s, want := range map[Size]string{
 		10 * MiB:   "10 MiB",
-		5 * GiB:    "5.0 GiB",
+		5 * GiB:    "5 GiB",
 		64_000_000: "64 MB",
 		0:          "0 B",
 		5*MiB + 1:  "5242881 B",

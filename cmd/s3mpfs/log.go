@@ -1,0 +1,130 @@
+package main
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"log/syslog"
+	"os"
+	"path/filepath"
+
+	"github.com/s3mpfs/s3mpfs/internal/control"
+)
+
+// logTarget is where a mount's log goes.
+type logTarget struct {
+	handler slog.Handler
+	// file takes the log, or only crashes where the log goes to syslog.
+	file *os.File
+}
+
+// openLog opens the log of a mount: --log-file; else stderr in the foreground;
+// else syslog; and where there is no syslog, MOUNT.log in the runtime folder,
+// which is also where a crash of a process in the background is found.
+func openLog(s *settings, runtimeDir string) (logTarget, error) {
+	if s.logFile != "" {
+		return s.fileLog(s.logFile)
+	}
+	if s.foreground {
+		return logTarget{s.logHandler(os.Stderr), os.Stderr}, nil
+	}
+	target, err := s.fileLog(filepath.Join(runtimeDir, control.Name(s.mountpoint)+".log"))
+	if err != nil {
+		return target, err
+	}
+	if daemon, err := syslog.New(syslog.LOG_DAEMON|syslog.LOG_INFO, "s3mpfs"); err == nil {
+		target.handler = newSyslogHandler(daemon, s)
+	}
+	return target, nil
+}
+
+func (s *settings) fileLog(path string) (logTarget, error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return logTarget{}, withCode(exitUsage, err)
+	}
+	return logTarget{s.logHandler(f), f}, nil
+}
+
+func (s *settings) logHandler(w io.Writer) slog.Handler {
+	return newHandler(w, s.logFormat, &slog.HandlerOptions{Level: s.level()})
+}
+
+// level is --log-level as slog counts it.
+func (s *settings) level() (level slog.Level) {
+	if err := level.UnmarshalText([]byte(s.logLevel)); err != nil {
+		panic(err) // the flag takes slog's names only
+	}
+	return level
+}
+
+func newHandler(w io.Writer, format string, o *slog.HandlerOptions) slog.Handler {
+	if format == "json" {
+		return slog.NewJSONHandler(w, o)
+	}
+	return slog.NewTextHandler(w, o)
+}
+
+// syslogHandler sends each record with the severity of its level. It holds one
+// handler a severity, all alike but for where they write.
+type syslogHandler struct{ bySeverity [4]slog.Handler }
+
+var _ slog.Handler = syslogHandler{}
+
+// syslogWriter is one of syslog.Writer's methods.
+type syslogWriter func(string) error
+
+func (w syslogWriter) Write(p []byte) (int, error) { return len(p), w(string(p)) }
+
+func newSyslogHandler(w *syslog.Writer, s *settings) syslogHandler {
+	options := &slog.HandlerOptions{Level: s.level(), ReplaceAttr: withoutTimeAndLevel}
+	var h syslogHandler
+	for i, write := range []syslogWriter{w.Debug, w.Info, w.Warning, w.Err} {
+		h.bySeverity[i] = newHandler(write, s.logFormat, options)
+	}
+	return h
+}
+
+// withoutTimeAndLevel leaves out what syslog writes itself.
+func withoutTimeAndLevel(groups []string, a slog.Attr) slog.Attr {
+	if len(groups) == 0 && (a.Key == slog.TimeKey || a.Key == slog.LevelKey) {
+		return slog.Attr{}
+	}
+	return a
+}
+
+func (h syslogHandler) Enabled(ctx context.Context, level slog.Level) bool {
+	return h.bySeverity[0].Enabled(ctx, level)
+}
+
+func (h syslogHandler) Handle(ctx context.Context, r slog.Record) error {
+	return h.bySeverity[severity(r.Level)].Handle(ctx, r)
+}
+
+// severity is the index of a level's handler.
+func severity(level slog.Level) int {
+	switch {
+	case level < slog.LevelInfo:
+		return 0
+	case level < slog.LevelWarn:
+		return 1
+	case level < slog.LevelError:
+		return 2
+	}
+	return 3
+}
+
+func (h syslogHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return h.each(func(one slog.Handler) slog.Handler { return one.WithAttrs(attrs) })
+}
+
+func (h syslogHandler) WithGroup(name string) slog.Handler {
+	return h.each(func(one slog.Handler) slog.Handler { return one.WithGroup(name) })
+}
+
+func (h syslogHandler) each(derive func(slog.Handler) slog.Handler) slog.Handler {
+	for i, one := range h.bySeverity {
+		h.bySeverity[i] = derive(one)
+	}
+	return h
+}

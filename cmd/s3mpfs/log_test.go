@@ -1,0 +1,66 @@
+package main
+
+import (
+	"log/slog"
+	"log/syslog"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestLogFileIsPrivateAndAppended(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log")
+	s := &settings{logFile: path, logFormat: "json", logLevel: "warn"}
+	for range 2 {
+		target, err := openLog(s, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		slog.New(target.handler).Info("quiet")
+		slog.New(target.handler).Warn("loud")
+		target.file.Close()
+	}
+	text, err := os.ReadFile(path)
+	if err != nil || strings.Count(string(text), `"msg":"loud"`) != 2 || strings.Contains(string(text), "quiet") {
+		t.Errorf("the log is %q, %v", text, err)
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("mode %v, %v", info.Mode(), err)
+	}
+}
+
+func TestLogFileThatCannotBeOpened(t *testing.T) {
+	_, err := openLog(&settings{logFile: "/no/such/folder/log", logLevel: "info"}, "")
+	if exitCode(err) != exitUsage || !strings.Contains(err.Error(), "/no/such/folder/log") {
+		t.Errorf("got %v with code %d", err, exitCode(err))
+	}
+}
+
+func TestSyslogGetsSeverityWithoutTimeAndLevel(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log")
+	daemon, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer daemon.Close()
+	w, err := syslog.Dial("unixgram", path, syslog.LOG_DAEMON, "s3mpfs")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	log := slog.New(newSyslogHandler(w, &settings{logFormat: "text", logLevel: "info"})).With("bucket", "films")
+	log.Debug("quiet")
+	log.Error("not durable", "path", "a")
+	packet := make([]byte, 1024)
+	n, err := daemon.Read(packet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := strings.TrimSpace(string(packet[:n]))
+	// 3*8+3: facility daemon, severity error (RFC 3164).
+	if !strings.HasPrefix(got, "<27>") || !strings.HasSuffix(got, `: msg="not durable" bucket=films path=a`) || strings.Contains(got, "level=") {
+		t.Errorf("syslog got %q", got)
+	}
+}

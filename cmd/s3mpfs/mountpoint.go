@@ -1,0 +1,128 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// fsType is what the kernel calls our mounts.
+const fsType = "fuse.s3mpfs"
+
+// resolveMountpoint makes a mount point absolute and free of symlinks, also
+// one that is stale and cannot be looked at.
+func resolveMountpoint(path string) (string, error) {
+	if path == "" {
+		return "", errors.New("MOUNTPOINT is empty")
+	}
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	resolved, err := filepath.EvalSymlinks(abs)
+	if !errors.Is(err, unix.ENOTCONN) {
+		return resolved, err
+	}
+	dir, err := filepath.EvalSymlinks(filepath.Dir(abs))
+	return filepath.Join(dir, filepath.Base(abs)), err
+}
+
+// prepareMountpoint gives the resolved mount point, or an error that tells
+// what must be done before something can be mounted there.
+func prepareMountpoint(path string) (string, error) {
+	mountpoint, err := resolveMountpoint(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return "", fmt.Errorf("mount point %s does not exist: create it with 'mkdir -p %s'", path, path)
+	case err != nil:
+		return "", fmt.Errorf("mount point %s: %w", path, err)
+	}
+	if err := checkFree(mountpoint); err != nil {
+		return "", err
+	}
+	return mountpoint, checkEmptyDir(mountpoint)
+}
+
+// checkFree refuses a path that something is mounted on already.
+func checkFree(mountpoint string) error {
+	m, mounted, err := mountAt(mountpoint)
+	switch {
+	case err != nil:
+		return err
+	case !mounted:
+		return nil
+	case stale(mountpoint):
+		return fmt.Errorf("mount point %s is stale (transport endpoint is not connected): "+
+			"the process that served it has died. Clear it with 's3mpfs umount %s' or 'fusermount3 -u %s'",
+			mountpoint, mountpoint, mountpoint)
+	case m.fsType == fsType:
+		return fmt.Errorf("mount point %s is in use: s3mpfs has mounted %s there. End that with 's3mpfs umount %s'",
+			mountpoint, m.source, mountpoint)
+	}
+	return fmt.Errorf("mount point %s is in use by a mount of type %s: choose another folder", mountpoint, m.fsType)
+}
+
+// checkEmptyDir refuses what is no folder, and one whose files would be hidden.
+func checkEmptyDir(mountpoint string) error {
+	info, err := os.Stat(mountpoint)
+	switch {
+	case err != nil:
+		return fmt.Errorf("mount point: %w", err)
+	case !info.IsDir():
+		return fmt.Errorf("mount point %s is not a folder: choose an empty folder", mountpoint)
+	}
+	entries, err := os.ReadDir(mountpoint)
+	switch {
+	case err != nil:
+		return fmt.Errorf("mount point: %w", err)
+	case len(entries) > 0:
+		return fmt.Errorf("mount point %s is not empty: its files would be hidden; choose an empty folder", mountpoint)
+	}
+	return nil
+}
+
+// stale tells whether the process behind a FUSE mount is gone.
+func stale(mountpoint string) bool {
+	var st unix.Stat_t
+	return errors.Is(unix.Stat(mountpoint, &st), unix.ENOTCONN)
+}
+
+// checkFUSE tells what this machine lacks to mount. The paths are parameters
+// for tests.
+func checkFUSE(device, fuseConf string, allowOther bool) error {
+	if _, err := os.Stat(device); err != nil {
+		return fmt.Errorf("%s is missing: load the kernel module with 'modprobe fuse'; "+
+			"in a container run with '--device /dev/fuse --cap-add SYS_ADMIN'", device)
+	}
+	if !slices.ContainsFunc([]string{"fusermount3", "fusermount"}, onPath) {
+		return errors.New("fusermount3 is missing: install it with 'apt-get install fuse3'")
+	}
+	if allowOther && os.Geteuid() != 0 && !allowsOther(fuseConf) {
+		return fmt.Errorf("--allow-other needs the line 'user_allow_other' in %s: "+
+			"ask the administrator to add it, or mount without the flag", fuseConf)
+	}
+	return nil
+}
+
+func onPath(program string) bool {
+	_, err := exec.LookPath(program)
+	return err == nil
+}
+
+// allowsOther tells whether FUSE's configuration has user_allow_other.
+func allowsOther(fuseConf string) bool {
+	text, err := os.ReadFile(fuseConf)
+	if err != nil {
+		return false
+	}
+	return slices.ContainsFunc(strings.Split(string(text), "\n"), func(line string) bool {
+		return strings.TrimSpace(line) == "user_allow_other"
+	})
+}

@@ -1,0 +1,217 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/pprof"
+	"net/url"
+	"os"
+	"os/signal"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/s3mpfs/s3mpfs/fs"
+	"github.com/s3mpfs/s3mpfs/internal/control"
+	"github.com/s3mpfs/s3mpfs/internal/size"
+	"github.com/s3mpfs/s3mpfs/writer"
+	"github.com/s3mpfs/s3mpfs/writer/s3store"
+)
+
+// serve mounts and stays until the mount has ended. It calls ready, with the
+// file that takes what is printed from then on, when the mount answers.
+func serve(s *settings, ready func(stderr *os.File) error) error {
+	dir, err := control.RuntimeDir()
+	if err != nil {
+		return err
+	}
+	target, err := openLog(s, dir)
+	if err != nil {
+		return err
+	}
+	log := slog.New(target.handler)
+	slog.SetDefault(log)
+	if err := servePprof(s.pprofAddr, log); err != nil {
+		return err
+	}
+	store, err := openStore(s, log)
+	if err != nil {
+		return withCode(exitBucket, err)
+	}
+	engine, err := writer.New(store, s.engineOptions(log))
+	if err != nil {
+		return withCode(exitUsage, err)
+	}
+	tree := fs.New(store, engine, s.treeOptions(log))
+	m := &served{settings: s, log: log, store: store, engine: engine, tree: tree}
+	return m.mount(dir, func() error { return ready(target.file) })
+}
+
+// endSignals complete every file and end the mount. A terminal that is closed
+// sends SIGHUP.
+var endSignals = []os.Signal{unix.SIGINT, unix.SIGTERM, unix.SIGHUP}
+
+// openStore finds the bucket and checks that it may be used.
+func openStore(s *settings, log *slog.Logger) (*s3store.Store, error) {
+	ctx, stop := signal.NotifyContext(context.Background(), endSignals...)
+	defer stop()
+	store, err := s3store.Open(ctx, s.storeConfig(log))
+	if err != nil {
+		return nil, err
+	}
+	if err := store.Check(ctx); err != nil {
+		return nil, errors.Join(err, store.Close())
+	}
+	return store, nil
+}
+
+// served is what a mount consists of.
+type served struct {
+	settings *settings
+	log      *slog.Logger
+	store    *s3store.Store
+	engine   *writer.Engine
+	tree     *fs.Tree
+}
+
+// mount mounts the tree, tells that it is ready and stays until the end.
+func (m *served) mount(runtimeDir string, ready func() error) error {
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, endSignals...)
+	server, err := m.tree.Mount(m.settings.mountpoint)
+	if err != nil {
+		return withCode(exitMountpoint, fmt.Errorf("mount at %s: %w", m.settings.mountpoint, err))
+	}
+	s := &session{
+		settings: m.settings, tree: m.tree, wait: server.Wait, contents: m.engine, memory: m.memory,
+		log: m.log, since: time.Now(), release: m.release, ended: make(chan struct{}),
+	}
+	socket, err := control.Serve(runtimeDir, m.settings.mountpoint, s)
+	if err == nil {
+		s.unlist = socket.Unlink
+		defer m.closeSocket(socket)
+		err = ready()
+	}
+	if err != nil {
+		_, unmountErr := unmount(m.settings.mountpoint)
+		return withCode(exitMountpoint, errors.Join(err, unmountErr))
+	}
+	m.logMounted()
+	return s.run(signals)
+}
+
+// closeSocketWithin is how long the last answer to `s3mpfs umount` may take to
+// be sent.
+const closeSocketWithin = 5 * time.Second
+
+func (m *served) closeSocket(socket *control.Server) {
+	ctx, cancel := context.WithTimeout(context.Background(), closeSocketWithin)
+	defer cancel()
+	if err := socket.Close(ctx); err != nil {
+		m.log.Warn("the control socket did not end well", "error", err)
+	}
+}
+
+func (m *served) memory() (used, limit int64) {
+	return m.engine.Memory().Used(), m.engine.Memory().Size()
+}
+
+func (m *served) release() error {
+	return errors.Join(m.tree.Close(), m.engine.Close(), m.store.Close())
+}
+
+// logMounted tells what was mounted, and the largest file that can be written.
+func (m *served) logMounted() {
+	o := m.engine.Options()
+	m.log.Info("mounted", "bucket", m.settings.bucket, "prefix", m.settings.prefix,
+		"mountpoint", m.settings.mountpoint, "region", m.store.Region(), "endpoint", m.settings.endpoint(),
+		"memory", size.Size(o.Memory).String(), "part_size", size.Size(o.PartSize).String(),
+		"largest_file", size.Size(m.engine.MaxFileSize()).About(), "version", version())
+}
+
+// endpoint is what the log calls the store.
+func (s *settings) endpoint() string {
+	if s.endpointURL == "" {
+		return "default"
+	}
+	return s.endpointURL
+}
+
+func (s *settings) storeConfig(log *slog.Logger) s3store.Config {
+	return s3store.Config{
+		Bucket: s.bucket, EndpointURL: s.endpointURL, Region: s.region, Profile: s.profile,
+		NoSignRequest: s.noSignRequest, ForcePathStyle: s.forcePathStyle,
+		RequesterPays: s.requesterPays, ExpectedBucketOwner: s.expectedBucketOwner,
+		ACL: s.acl, StorageClass: s.storageClass, SSE: s.sse, SSEKMSKeyID: s.sseKMSKeyID,
+		CacheControl: s.cacheControl, Metadata: s.metadata, Tagging: s.tagging,
+		Checksum: s.algorithm(), RetryTimeout: s.retryTimeout,
+		// Reading and the namespace want connections beside the parts.
+		MaxConnections: 2 * s.maxConcurrency,
+		UserAgent:      "s3mpfs/" + version(), Log: log,
+	}
+}
+
+func (s *settings) engineOptions(log *slog.Logger) writer.Options {
+	return writer.Options{
+		PartSize: int64(s.partSize), UniformParts: s.uniformParts || isR2(s.endpointURL),
+		Memory: int64(s.memory), Concurrency: s.maxConcurrency,
+		Checksum: s.algorithm(), NoChecksum: s.algorithm() == writer.None,
+		Atomic: s.atomic, MaxHole: int64(s.maxHole), Log: log,
+	}
+}
+
+func (s *settings) treeOptions(log *slog.Logger) fs.Options {
+	ttl := s.metadataTTL
+	if ttl == 0 {
+		ttl = -1 // for fs, zero is the default
+	}
+	return fs.Options{
+		Bucket: s.bucket, Prefix: s.prefix, UID: s.uid, GID: s.gid,
+		FileMode: uint32(s.fileMode), DirMode: uint32(s.dirMode),
+		ReadOnly: s.readOnly, AllowOther: s.allowOther, MetadataTTL: ttl,
+		OnKill: chosen(fs.ParseOnKill(s.onKill)), Fsync: chosen(fs.ParseFsync(s.fsync)),
+		ContentType: s.contentType, Log: log,
+	}
+}
+
+func (s *settings) algorithm() writer.Algorithm {
+	return chosen(writer.ParseAlgorithm(s.checksum))
+}
+
+// chosen is the value of a flag that takes the allowed words only.
+func chosen[T any](value T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return value
+}
+
+// isR2 tells Cloudflare R2 by its endpoints. It demands parts of one size.
+// https://developers.cloudflare.com/r2/objects/upload-objects/#multipart-upload-details
+func isR2(endpoint string) bool {
+	u, err := url.Parse(endpoint)
+	return err == nil && strings.HasSuffix(u.Hostname(), ".r2.cloudflarestorage.com")
+}
+
+// servePprof serves Go's profiles for as long as the process lives.
+func servePprof(address string, log *slog.Logger) error {
+	if address == "" {
+		return nil
+	}
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return withCode(exitUsage, fmt.Errorf("--pprof-addr: %w", err))
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("/debug/pprof/", pprof.Index)
+	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
+	go func() { log.Error("profiles are no longer served", "error", http.Serve(l, mux)) }()
+	return nil
+}

@@ -1,0 +1,179 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/dustin/go-humanize/english"
+
+	"github.com/s3mpfs/s3mpfs/fs"
+	"github.com/s3mpfs/s3mpfs/internal/control"
+	"github.com/s3mpfs/s3mpfs/writer"
+)
+
+// tree is what a session needs of the file system; see fs.Tree.
+type tree interface {
+	Finalise(ctx context.Context) []fs.Failure
+}
+
+// contents is what a session needs of the engine: what is being written.
+type contents interface{ Files() []writer.Status }
+
+// session is one mount from ready to end. It ends in one of three ways, which
+// all complete every file: a signal, `s3mpfs umount` through the control
+// socket, and a plain umount, after which the kernel lets go.
+type session struct {
+	settings *settings
+	tree     tree
+	wait     func() // returns when the kernel has let go of the mount
+	contents contents
+	memory   func() (used, limit int64) // bytes
+	log      *slog.Logger
+	since    time.Time
+	// unlist takes the control socket's name away once the mount is gone.
+	unlist func() error
+	// release gives back what the mount used, and waits until the uploads of
+	// failed files are aborted.
+	release func() error
+
+	begin   sync.Once
+	ended   chan struct{}   // closed once outcome is set
+	outcome control.Outcome // written before ended is closed
+}
+
+var _ control.Mount = (*session)(nil)
+
+// End completes every file and unmounts; see control.Mount.
+func (s *session) End() <-chan struct{} {
+	s.begin.Do(func() { go s.finish() })
+	return s.ended
+}
+
+func (s *session) finish() {
+	defer close(s.ended)
+	s.outcome.Failed = s.finalise()
+	busy, err := unmount(s.settings.mountpoint)
+	if s.outcome.Busy = busy; err != nil {
+		s.outcome.UnmountError = err.Error()
+		s.log.Error("the mount point is still mounted", "mountpoint", s.settings.mountpoint, "error", err)
+	}
+	if err := s.unlist(); err != nil {
+		s.log.Warn("the control socket stays behind", "error", err)
+	}
+}
+
+// finalise completes every file and gives those that are not durable, by path.
+func (s *session) finalise() []control.Failure {
+	var failed []control.Failure
+	for _, f := range s.tree.Finalise(context.Background()) {
+		failed = append(failed, control.Failure{Path: f.Path, Error: f.Err.Error()})
+	}
+	slices.SortFunc(failed, func(a, b control.Failure) int { return strings.Compare(a.Path, b.Path) })
+	return failed
+}
+
+// Outcome is how the mount ended.
+func (s *session) Outcome() control.Outcome { return s.outcome }
+
+// Status describes the mount.
+func (s *session) Status() control.Status {
+	used, limit := s.memory()
+	return control.Status{
+		Bucket: s.settings.bucket, Prefix: s.settings.prefix, Mountpoint: s.settings.mountpoint,
+		PID: os.Getpid(), Version: version(), Since: s.since,
+		MemoryUsed: used, MemoryLimit: limit, Files: s.files(),
+	}
+}
+
+func (s *session) files() []control.File {
+	files := []control.File{}
+	for _, w := range s.contents.Files() {
+		files = append(files, describe(w, s.settings.prefix))
+	}
+	return files
+}
+
+// describe turns the engine's view of a file into the control socket's.
+func describe(w writer.Status, prefix string) control.File {
+	f := control.File{
+		Path: strings.TrimPrefix(w.Key, prefix), Size: w.Size, BytesSent: w.BytesSent,
+		State: w.State, UploadID: w.UploadID, MemoryUsed: w.MemoryUsed,
+		PartsSent: w.PartsSent, PartsInFlight: w.PartsInFlight, PartsRetained: w.PartsRetained,
+		Dirty: w.State == "dirty" || w.State == "publishing",
+	}
+	if w.Err != nil {
+		f.Error = w.Err.Error()
+	}
+	return f
+}
+
+// run stays until the mount has ended and gives the error that decides the exit
+// code. After a signal it ends as soon as everything is durable; otherwise it
+// serves the programs that still use the mount to their end.
+func (s *session) run(signals <-chan os.Signal) error {
+	released := make(chan struct{})
+	go func() { s.wait(); close(released) }()
+	concluded := make(chan error, 1)
+	conclude := sync.OnceFunc(func() {
+		go func() { <-s.End(); concluded <- s.conclude() }()
+	})
+	for signalled := false; ; {
+		select {
+		case sig := <-signals:
+			if signalled {
+				return s.abandon(sig)
+			}
+			signalled = true
+			s.log.Info("completing every file; a second signal abandons them",
+				"signal", sig.String(), "files", s.Status().Left().FilesLeft)
+			conclude()
+		case <-released:
+			released = nil
+			conclude()
+		case err := <-concluded:
+			return err
+		}
+	}
+}
+
+// conclude completes what was written after `s3mpfs umount` had its answer,
+// and logs how the mount ended; the last lines name what failed.
+func (s *session) conclude() error {
+	failed := slices.Concat(s.outcome.Failed, s.finalise())
+	if err := s.release(); err != nil {
+		s.log.Warn("not everything was given back", "error", err)
+	}
+	for _, f := range failed {
+		s.log.Error("not durable", "path", f.Path, "error", f.Error)
+	}
+	if n := len(failed); n > 0 {
+		return withCode(exitNotDurable, fmt.Errorf("%s not durable, see the log", english.Plural(n, "file is", "files are")))
+	}
+	s.log.Info("ended, everything is durable", "mountpoint", s.settings.mountpoint)
+	return nil
+}
+
+// abandon ends without waiting for S3 and logs what is lost by that.
+func (s *session) abandon(sig os.Signal) error {
+	lost := 0
+	for _, f := range s.files() {
+		if f.Dirty {
+			lost++
+			s.log.Error("abandoned: what was written since the last publish is lost",
+				"path", f.Path, "size", f.Size, "upload_id", f.UploadID)
+		}
+	}
+	if _, err := unmount(s.settings.mountpoint); err != nil {
+		s.log.Error("the mount point is still mounted", "error", err)
+	}
+	if err := s.unlist(); err != nil {
+		s.log.Warn("the control socket stays behind", "error", err)
+	}
+	return withCode(exitNotDurable, fmt.Errorf("%s again: abandoned %s", sig, english.Plural(lost, "file", "files")))
+}

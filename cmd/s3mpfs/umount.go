@@ -1,0 +1,171 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+
+	"github.com/dustin/go-humanize/english"
+	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
+
+	"github.com/s3mpfs/s3mpfs/internal/control"
+	"github.com/s3mpfs/s3mpfs/internal/size"
+)
+
+func newUmountCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "umount MOUNTPOINT",
+		Aliases: []string{"unmount"},
+		Short:   "Complete every file and unmount",
+		Long: `Complete every file that is being written, in parallel, and unmount. It waits until
+all is durable, and exit code 0 says so; else each file that failed is named.
+
+Files that programs still hold open are completed too; the mount then is detached and
+ends with its last user. A mount whose process has died is cleared away.`,
+		Example:           "  s3mpfs umount /mnt/films",
+		Args:              exactArgs("MOUNTPOINT"),
+		ValidArgsFunction: completeMounts,
+		RunE: func(c *cobra.Command, args []string) error {
+			ctx, stop := signal.NotifyContext(c.Context(), unix.SIGINT, unix.SIGTERM)
+			defer stop()
+			return umount(ctx, c.OutOrStdout(), args[0])
+		},
+	}
+}
+
+// completeMounts offers the mount points of s3mpfs to the shell.
+func completeMounts(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	mounts, err := ourMounts()
+	if err != nil || len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	var points []string
+	for _, m := range mounts {
+		points = append(points, m.mountpoint)
+	}
+	return points, cobra.ShellCompDirectiveNoFileComp
+}
+
+func umount(ctx context.Context, out io.Writer, path string) error {
+	m, err := findMount(path)
+	if err != nil {
+		return withCode(exitMountpoint, err)
+	}
+	if stale(m.mountpoint) {
+		return clearStale(m.mountpoint)
+	}
+	socket, err := control.Find(m.mountpoint, m.owner)
+	if err != nil {
+		return withCode(exitNotDurable, noServer(m, err))
+	}
+	client := control.NewClient(socket)
+	defer client.Close()
+	line := newProgressLine(out)
+	outcome, err := client.Umount(ctx, line.show)
+	line.clear()
+	switch {
+	case ctx.Err() != nil:
+		return withCode(exitNotDurable, fmt.Errorf("gave up waiting; s3mpfs goes on completing the files of %s", m.mountpoint))
+	case err != nil:
+		return withCode(exitNotDurable, err)
+	}
+	return reportOutcome(out, m.mountpoint, outcome)
+}
+
+// findMount gives the s3mpfs mount at path.
+func findMount(path string) (mountEntry, error) {
+	mountpoint, err := resolveMountpoint(path)
+	if err != nil {
+		return mountEntry{}, fmt.Errorf("mount point: %w", err)
+	}
+	m, mounted, err := mountAt(mountpoint)
+	switch {
+	case err != nil:
+		return m, err
+	case !mounted:
+		return m, fmt.Errorf("nothing is mounted at %s", mountpoint)
+	case m.fsType != fsType:
+		return m, fmt.Errorf("what is mounted at %s is no s3mpfs but of type %s: use 'umount %s'", mountpoint, m.fsType, mountpoint)
+	}
+	return m, nil
+}
+
+// clearStale unmounts what a dead process left. Files that were open when it
+// died are not in the bucket, so this is no success.
+func clearStale(mountpoint string) error {
+	if _, err := unmount(mountpoint); err != nil {
+		return withCode(exitMountpoint, err)
+	}
+	return withCode(exitNotDurable, fmt.Errorf("%s was stale and is cleared: the process that served it had died. "+
+		"Files closed before that are whole in the bucket; files open at that moment are not", mountpoint))
+}
+
+// noServer tells why nobody can say whether the files are durable.
+func noServer(m mountEntry, err error) error {
+	if m.owner != os.Geteuid() {
+		return fmt.Errorf("%s belongs to user %d: %w; run this as that user", m.mountpoint, m.owner, err)
+	}
+	return fmt.Errorf("%s: %w. If you are sure that it is gone, 'fusermount3 -u %s' unmounts", m.mountpoint, err, m.mountpoint)
+}
+
+// reportOutcome prints how the mount ended and turns it into the exit code.
+func reportOutcome(out io.Writer, mountpoint string, o control.Outcome) error {
+	if len(o.Failed) > 0 {
+		return withCode(exitNotDurable, failedFiles(o.Failed))
+	}
+	if o.UnmountError != "" {
+		return withCode(exitMountpoint, fmt.Errorf("everything is durable, but %s is still mounted: %s", mountpoint, o.UnmountError))
+	}
+	message := "Everything is durable. " + mountpoint + " is unmounted."
+	if o.Busy {
+		message = "Everything written so far is durable. " + mountpoint + " is detached, but programs still use it: it ends with them."
+	}
+	_, err := fmt.Fprintln(out, message)
+	return err
+}
+
+// failedFiles lists each file that is not durable, a line each.
+func failedFiles(failed []control.Failure) error {
+	errs := []error{fmt.Errorf("%s not durable:", english.Plural(len(failed), "file is", "files are"))}
+	for _, f := range failed {
+		errs = append(errs, fmt.Errorf("  %s: %s", f.Path, f.Error))
+	}
+	return errors.Join(errs...)
+}
+
+// progressLine shows on a terminal, in one line, what is left to be done.
+type progressLine struct {
+	out      io.Writer
+	terminal bool
+}
+
+func newProgressLine(out io.Writer) progressLine {
+	f, ok := out.(*os.File)
+	return progressLine{out, ok && isTerminal(f)}
+}
+
+func isTerminal(f *os.File) bool {
+	_, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
+	return err == nil
+}
+
+// eraseLine is ECMA-48: go to the line's start and erase to its end.
+const eraseLine = "\r\x1b[K"
+
+func (l progressLine) show(p control.Progress) {
+	if !l.terminal {
+		return
+	}
+	fmt.Fprintf(l.out, "%s%s left, %s to send", eraseLine,
+		english.Plural(p.FilesLeft, "file", "files"), size.Size(p.BytesLeft).About())
+}
+
+func (l progressLine) clear() {
+	if l.terminal {
+		fmt.Fprint(l.out, eraseLine)
+	}
+}
