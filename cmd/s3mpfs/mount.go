@@ -74,9 +74,18 @@ func mountInBackground(ctx context.Context, s *settings) error {
 		return fmt.Errorf("go to the background: %w", err)
 	}
 	if err := startBackground(ctx, exec.Command(program, os.Args[1:]...)); err != nil {
-		return err
+		return errors.Join(err, clearCrash(s.mountpoint))
 	}
 	return withCode(exitMountpoint, awaitAnswer(s.mountpoint))
+}
+
+// clearCrash unmounts what a process that crashed at its start left.
+func clearCrash(mountpoint string) error {
+	if !stale(mountpoint) {
+		return nil
+	}
+	_, err := unmount(mountpoint)
+	return err
 }
 
 // answerWithin is the longest that a mount may take to answer the first

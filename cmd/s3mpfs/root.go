@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -17,6 +18,8 @@ stays bounded whatever the file's size, and close tells whether the object exist
 Exit codes of every command:
 ` + exitHelp(),
 		Version:       version(),
+		Args:          knownCommand,
+		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 		SilenceErrors: true, // main prints them, once
 		SilenceUsage:  true,
 	}
@@ -30,15 +33,34 @@ func usageError(c *cobra.Command, err error) error {
 	return withCode(exitUsage, fmt.Errorf("%w\nRun '%s --help' for usage.", err, c.CommandPath()))
 }
 
+// knownCommand refuses what is no sub-command, and tells which is like it.
+func knownCommand(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	err := fmt.Errorf("unknown command %q", args[0])
+	if alike := c.SuggestionsFor(args[0]); len(alike) > 0 {
+		err = fmt.Errorf("%w: did you mean %s?", err, strings.Join(alike, " or "))
+	}
+	return usageError(c, err)
+}
+
+// maxArgs allows up to n arguments.
+func maxArgs(n int) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if len(args) > n {
+			return usageError(c, fmt.Errorf("%q is one argument too many", args[n]))
+		}
+		return nil
+	}
+}
+
 // exactArgs wants the arguments that are named in a command's usage line.
 func exactArgs(names ...string) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {
-		switch {
-		case len(args) < len(names):
+		if len(args) < len(names) {
 			return usageError(c, fmt.Errorf("%s is missing", names[len(args)]))
-		case len(args) > len(names):
-			return usageError(c, fmt.Errorf("%q is one argument too many", args[len(names)]))
 		}
-		return nil
+		return maxArgs(len(names))(c, args)
 	}
 }

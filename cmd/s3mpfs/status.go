@@ -20,7 +20,7 @@ func newStatusCommand() *cobra.Command {
 		Use:               "status [MOUNTPOINT]",
 		Short:             "Show the files that are being written, of one mount or of all",
 		Example:           "  s3mpfs status\n  s3mpfs status /mnt/films --json",
-		Args:              cobra.MaximumNArgs(1),
+		Args:              maxArgs(1),
 		ValidArgsFunction: completeMounts,
 		RunE: func(c *cobra.Command, args []string) error {
 			return status(c.Context(), c.OutOrStdout(), args, asJSON)
@@ -60,6 +60,10 @@ func chosenMounts(args []string) ([]mountEntry, error) {
 }
 
 func askStatus(ctx context.Context, m mountEntry) (control.Status, error) {
+	if stale(m.mountpoint) {
+		return control.Status{}, withCode(exitMountpoint, fmt.Errorf(
+			"%s is stale: the process that served it has died. Clear it with 's3mpfs umount %s'", m.mountpoint, m.mountpoint))
+	}
 	socket, err := control.Find(m.mountpoint, m.owner)
 	if err != nil {
 		return control.Status{}, noServer(m, err)
