@@ -3,6 +3,7 @@ package e2e
 import (
 	"bytes"
 	"fmt"
+	"io/fs"
 	mathrand "math/rand/v2"
 	"os"
 	"path/filepath"
@@ -108,4 +109,19 @@ func random(seed byte, n int) []byte {
 	p := make([]byte, n)
 	mathrand.NewChaCha8([32]byte{seed}).Read(p)
 	return p
+}
+
+// files are the names of all files below a folder of the work folder.
+func (b *bucket) files(dir string) (names []string) {
+	b.t.Helper()
+	err := filepath.WalkDir(filepath.Join(b.work, dir), func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.Type().IsRegular() {
+			names = append(names, path[len(b.work)+1:])
+		}
+		return err
+	})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return names
 }
