@@ -1,0 +1,295 @@
+package fs
+
+import (
+	"errors"
+	"syscall"
+	"time"
+
+	"github.com/s3mpfs/s3mpfs/internal/readahead"
+	"github.com/s3mpfs/s3mpfs/writer"
+)
+
+// current is the content, nil if there is none.
+func (f *file) current() *writer.File {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.content
+}
+
+// changeable gives the content, begun on the present object if need be. f.io
+// is read-held.
+func (f *file) changeable() (*writer.File, error) {
+	if c := f.current(); c != nil {
+		return c, nil
+	}
+	f.starting.Lock()
+	defer f.starting.Unlock()
+	if c := f.current(); c != nil {
+		return c, nil
+	}
+	if f.isUnlinked() {
+		return nil, writer.ErrDiscarded
+	}
+	base, err := f.base()
+	if err != nil {
+		return nil, err
+	}
+	c := f.tree.engine.Open(base, writer.FileOptions{Attributes: f.attributes()})
+	f.install(c)
+	return c, nil
+}
+
+// base is the present object with its attributes, which a new version or a
+// copy of it must be given. If S3 has another by now it is [writer.ErrStale].
+func (f *file) base() (writer.Object, error) {
+	f.mu.Lock()
+	object, headed := f.object, f.headed
+	f.mu.Unlock()
+	if headed {
+		return object, nil
+	}
+	now, err := f.tree.bucket.HeadObject(f.tree.ctx, f.currentKey())
+	if err != nil {
+		return object, err
+	}
+	if now.ETag != object.ETag {
+		return object, writer.ErrStale
+	}
+	f.accept(now)
+	return now, nil
+}
+
+// install makes c the content.
+func (f *file) install(c *writer.File) {
+	f.mu.Lock()
+	f.content, f.told, f.logged = c, false, ""
+	f.mu.Unlock()
+	f.tree.addOpen(f)
+}
+
+// touch gives the file the time of a write.
+func (f *file) touch() {
+	f.mu.Lock()
+	f.meta.mtime = time.Now()
+	asked, c := f.meta.asked, f.content
+	f.meta.asked = false
+	f.mu.Unlock()
+	if asked && c != nil {
+		c.SetAttributes(f.attributes())
+	}
+}
+
+// readAt reads from the content or from the object. f.io is read-held.
+func (f *file) readAt(p []byte, off int64) (int, error) {
+	f.mu.Lock()
+	c, r := f.content, f.reader
+	if c == nil && r == nil {
+		r = readahead.New(f.tree.bucket, f.tree.engine.Memory(), f.object, readahead.Options{})
+		f.reader = r
+	}
+	f.mu.Unlock()
+	if c != nil {
+		return c.ReadAt(p, off)
+	}
+	return r.ReadAt(p, off)
+}
+
+// publish makes the file durable and visible. f.io is held.
+func (f *file) publish() error {
+	c := f.current()
+	if c == nil {
+		return nil
+	}
+	if err := c.Publish(); err != nil {
+		return err
+	}
+	f.published(c)
+	return nil
+}
+
+// published takes note of the object that c became.
+func (f *file) published(c *writer.File) {
+	object, ok := c.Object()
+	if !ok {
+		return
+	}
+	if object.Attributes.ContentType == "" {
+		object.Attributes = c.Attributes()
+	}
+	f.mu.Lock()
+	if f.content == c {
+		f.setObject(object, true)
+	}
+	f.mu.Unlock()
+	f.tree.note(object.Key, entry{object: object}, false)
+}
+
+// setSize is truncate(2) and ftruncate(2). Where nobody has the file open for
+// writing nobody will close it either, so the new size is published at once.
+func (f *file) setSize(size int64) syscall.Errno {
+	f.io.RLock()
+	err := f.truncate(size)
+	f.io.RUnlock()
+	if err != nil {
+		return f.fail("truncate", err)
+	}
+	f.touch()
+	return f.fail("truncate", f.endUnlessOpen())
+}
+
+// truncate cuts or extends. f.io is read-held.
+func (f *file) truncate(size int64) error {
+	f.mu.Lock()
+	unchanged := f.content == nil && f.object.Size == size
+	f.mu.Unlock()
+	if unchanged {
+		return nil
+	}
+	c, err := f.changeable()
+	if err != nil {
+		return err
+	}
+	return c.Truncate(size)
+}
+
+// restart empties the file at an open with O_TRUNC. Content that has failed is
+// put aside: whoever has it open goes on being told, and nobody else.
+func (f *file) restart() {
+	f.io.Lock()
+	defer f.io.Unlock()
+	f.mu.Lock()
+	old := f.content
+	f.mu.Unlock()
+	if old != nil && old.Err() == nil && old.Truncate(0) == nil {
+		return
+	}
+	if old != nil {
+		f.condemn(old.Err())
+		f.release(old)
+	}
+	f.forgetAttributes()
+	f.install(f.tree.engine.Create(f.currentKey(), writer.FileOptions{Attributes: f.attributes()}))
+}
+
+// forgetAttributes makes the next version a new file as far as its attributes go.
+func (f *file) forgetAttributes() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.object.Attributes, f.headed = writer.Attributes{}, false
+	f.meta.mtime, f.meta.asked = time.Now(), false
+}
+
+// condemn makes the present handles report err for good.
+func (f *file) condemn(err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for h := range f.handles {
+		if h.writes {
+			h.dead = err
+		}
+	}
+}
+
+// endUnlessOpen publishes and gives the content up once no handle may write any
+// more.
+func (f *file) endUnlessOpen() error {
+	if f.inUse() {
+		return nil
+	}
+	f.io.RLock()
+	err := f.publishUnlessOpen()
+	f.io.RUnlock()
+	f.io.Lock()
+	defer f.io.Unlock()
+	if f.inUse() {
+		return err
+	}
+	c := f.current()
+	if c.Err() == nil && c.Dirty() && !f.isUnlinked() { // changed in between
+		err = f.publish()
+	}
+	f.release(c)
+	f.tree.removeOpen(f)
+	if !f.exists() && !f.isUnlinked() {
+		f.tree.note(f.currentKey(), entry{}, true)
+	}
+	return err
+}
+
+// inUse tells whether there is nothing to end, or not yet.
+func (f *file) inUse() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.content == nil || f.writers > 0
+}
+
+func (f *file) publishUnlessOpen() error {
+	if f.inUse() || f.isUnlinked() {
+		return nil
+	}
+	if err := f.current().Err(); err != nil {
+		return err
+	}
+	return f.publish()
+}
+
+// release ends the use of c. f.io is write-held. What is not published is
+// lost, which whoever calls has seen to.
+func (f *file) release(c *writer.File) {
+	_ = c.Release() // the latched error, which was or will be told
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.content == c {
+		f.content = nil
+	}
+}
+
+// finalise publishes at the end of the mount, and keeps account of what fails.
+func (f *file) finalise() {
+	f.io.RLock()
+	defer f.io.RUnlock()
+	c := f.current()
+	if c == nil || f.isUnlinked() || dropped(c.Err()) {
+		return
+	}
+	if err := f.publish(); err != nil {
+		f.fail("finalise", err)
+		f.tree.addFailure(f, err)
+	}
+}
+
+// dropped tells whether the unpublished bytes were given up on purpose.
+func dropped(err error) bool { return errors.Is(err, writer.ErrDiscarded) }
+
+// drop gives up everything, at the end of the mount.
+func (f *file) drop() {
+	f.io.Lock()
+	defer f.io.Unlock()
+	if c := f.current(); c != nil {
+		f.release(c)
+	}
+	f.tree.removeOpen(f)
+}
+
+// fail gives the errno for err and writes the one line about each failure.
+func (f *file) fail(op string, err error) syscall.Errno {
+	if err == nil {
+		return 0
+	}
+	f.mu.Lock()
+	f.told = true
+	again := f.logged == err.Error()
+	f.logged = err.Error()
+	c := f.content
+	f.mu.Unlock()
+	if again || dropped(err) {
+		return errnoOf(err)
+	}
+	key := f.currentKey()
+	attrs := append([]any{"path", f.tree.path(key)}, details(err)...)
+	if c != nil {
+		attrs = append(attrs, "upload_id", c.Status().UploadID)
+	}
+	f.tree.o.Log.Error(op+" failed", attrs...)
+	return errnoOf(err)
+}

@@ -1,0 +1,70 @@
+package fs
+
+import (
+	"context"
+	"syscall"
+
+	gofuse "github.com/hanwen/go-fuse/v2/fs"
+
+	"github.com/s3mpfs/s3mpfs/writer"
+)
+
+// maxCopy is the most bytes one answer to COPY_FILE_RANGE can count, in whole
+// blocks.
+const maxCopy = 1<<32 - blockSize
+
+// CopyFileRange copies between two files within S3, without a byte passing
+// through this machine. A source with unpublished bytes is published first;
+// where that is forbidden, or the file is the same, EOPNOTSUPP makes the kernel
+// read and write instead.
+func (f *file) CopyFileRange(ctx context.Context, _ gofuse.FileHandle, off uint64, out *gofuse.Inode, fhOut gofuse.FileHandle, offOut, size, _ uint64) (uint32, syscall.Errno) {
+	target, ok := fhOut.(*handle)
+	if !ok || target.file == f || target.appends {
+		return 0, syscall.EOPNOTSUPP
+	}
+	src, err := f.source()
+	if err != nil {
+		return 0, f.fail("copy_file_range", err)
+	}
+	if src.Key == "" {
+		return 0, syscall.EOPNOTSUPP
+	}
+	n := min(int64(size), src.Size-int64(off), maxCopy)
+	if n <= 0 {
+		return 0, 0
+	}
+	return uint32(n), target.copyFrom(ctx, src, int64(off), int64(offOut), n)
+}
+
+// source is the object version to copy from, none where it cannot be made.
+func (f *file) source() (writer.Object, error) {
+	f.io.RLock()
+	defer f.io.RUnlock()
+	if c := f.current(); c != nil && c.Dirty() {
+		if f.isUnlinked() || f.tree.engine.Options().Atomic {
+			return writer.Object{}, nil
+		}
+		if err := f.publish(); err != nil {
+			return writer.Object{}, err
+		}
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.object, nil
+}
+
+func (h *handle) copyFrom(ctx context.Context, src writer.Object, srcOff, off, n int64) syscall.Errno {
+	f := h.file
+	f.io.RLock()
+	defer f.io.RUnlock()
+	h.note(caller(ctx))
+	err := h.failure()
+	if err == nil {
+		var c *writer.File
+		if c, err = f.changeable(); err == nil {
+			err = c.CopyFrom(src, srcOff, off, n)
+		}
+	}
+	f.touch()
+	return f.fail("copy_file_range", err)
+}

@@ -1,0 +1,343 @@
+package fs
+
+import (
+	"context"
+	"errors"
+	"syscall"
+	"time"
+
+	"github.com/hanwen/go-fuse/v2/fuse"
+	"golang.org/x/sync/errgroup"
+
+	gofuse "github.com/hanwen/go-fuse/v2/fs"
+
+	"github.com/s3mpfs/s3mpfs/writer"
+)
+
+// dir is a directory: a prefix.
+type dir struct {
+	node
+}
+
+var (
+	_ gofuse.NodeLookuper       = (*dir)(nil)
+	_ gofuse.NodeGetattrer      = (*dir)(nil)
+	_ gofuse.NodeSetattrer      = (*dir)(nil)
+	_ gofuse.NodeOpendirHandler = (*dir)(nil)
+	_ gofuse.NodeCreater        = (*dir)(nil)
+	_ gofuse.NodeMkdirer        = (*dir)(nil)
+	_ gofuse.NodeRmdirer        = (*dir)(nil)
+	_ gofuse.NodeUnlinker       = (*dir)(nil)
+	_ gofuse.NodeRenamer        = (*dir)(nil)
+	_ gofuse.NodeLinker         = (*dir)(nil)
+	_ gofuse.NodeSymlinker      = (*dir)(nil)
+	_ gofuse.NodeMknoder        = (*dir)(nil)
+	_ gofuse.NodeStatfser       = (*dir)(nil)
+	_ gofuse.NodeSetxattrer     = (*dir)(nil)
+)
+
+func (t *Tree) newDir(key string) *dir {
+	d := &dir{node{tree: t, key: key}}
+	d.meta = posix{mode: t.o.DirMode, uid: t.o.UID, gid: t.o.GID, mtime: time.Now()}
+	return d
+}
+
+// markerType is the content type of a directory's marker object, the one that
+// s3fs and rclone use.
+const markerType = "application/x-directory"
+
+func (d *dir) Getattr(_ context.Context, _ gofuse.FileHandle, out *fuse.AttrOut) syscall.Errno {
+	d.fill(&out.Attr)
+	return 0
+}
+
+func (d *dir) fill(out *fuse.Attr) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.meta.fill(out, 0)
+}
+
+func (d *dir) Setattr(ctx context.Context, _ gofuse.FileHandle, in *fuse.SetAttrIn, out *fuse.AttrOut) syscall.Errno {
+	if d.tree.o.ReadOnly {
+		return syscall.EROFS
+	}
+	d.mu.Lock()
+	d.meta.set(in)
+	d.mu.Unlock()
+	return d.Getattr(ctx, nil, out)
+}
+
+// Lookup finds a name: first among the files that this mount is writing, then
+// in a listing that is still believed, then by asking S3.
+func (d *dir) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (*gofuse.Inode, syscall.Errno) {
+	key, errno := d.childKey(name)
+	if errno != 0 {
+		return nil, errno
+	}
+	dirKey, _ := split(key)
+	if f := d.tree.openFile(dirKey, name); f != nil {
+		f.fill(&out.Attr)
+		return d.NewInode(ctx, f, gofuse.StableAttr{Mode: syscall.S_IFREG}), 0
+	}
+	e, err := d.tree.find(dirKey, name)
+	if err != nil {
+		return nil, d.tree.fail("lookup", key, err)
+	}
+	return d.adopt(ctx, e, &out.Attr), 0
+}
+
+// childKey is the key of a file of this name.
+func (d *dir) childKey(name string) (string, syscall.Errno) {
+	key := d.currentKey() + name
+	if len(name) > maxName || len(key) > maxKey {
+		return "", syscall.ENAMETOOLONG
+	}
+	if badName(name) != "" {
+		return "", syscall.EINVAL
+	}
+	return key, 0
+}
+
+// find tells what S3 has under a name, or [writer.ErrNotFound].
+func (t *Tree) find(dirKey, name string) (entry, error) {
+	if l := t.knownListing(dirKey); l != nil {
+		if !l.believed() && l.worthRenewing() {
+			l = t.newListing(dirKey)
+			if err := l.readAll(); err != nil {
+				return entry{}, err
+			}
+		}
+		if l.believed() {
+			if e, found, known := l.lookup(name); found {
+				return e, nil
+			} else if known {
+				return entry{}, writer.ErrNotFound
+			}
+		}
+	}
+	e, err := t.ask(dirKey, name)
+	switch {
+	case err == nil:
+		t.forsake(dirKey, name)
+	case errors.Is(err, writer.ErrNotFound) && t.isKept(dirKey, name):
+		return entry{name: name, dir: true}, nil
+	}
+	return e, err
+}
+
+func (l *listing) readAll() error {
+	for i := 0; ; i++ {
+		if p, err := l.page(i); p == nil || err != nil {
+			return err
+		}
+	}
+}
+
+// ask asks S3 for an object and for a prefix of a name, at the same time. The
+// prefix wins.
+func (t *Tree) ask(dirKey, name string) (entry, error) {
+	key := dirKey + name
+	var object writer.Object
+	var isFile, isDir bool
+	var both errgroup.Group
+	both.Go(func() (err error) {
+		object, err = t.bucket.HeadObject(t.ctx, key)
+		isFile = err == nil
+		return err
+	})
+	var listErr error
+	both.Go(func() error {
+		objects, prefixes, _, err := t.bucket.List(t.ctx, key+"/", "", "", 1)
+		listErr, isDir = err, len(objects)+len(prefixes) > 0
+		return nil
+	})
+	headErr := both.Wait()
+	switch {
+	case listErr != nil:
+		return entry{}, listErr
+	case isDir && isFile:
+		t.hide(key, "a directory has the same name")
+		fallthrough
+	case isDir:
+		return entry{name: name, dir: true}, nil
+	}
+	return entry{name: name, object: object}, headErr
+}
+
+// adopt gives the inode for an entry, the one that is known already if it
+// still stands for it.
+func (d *dir) adopt(ctx context.Context, e entry, out *fuse.Attr) *gofuse.Inode {
+	known := d.GetChild(e.name)
+	if e.dir {
+		child, ok := operations[*dir](known)
+		if !ok {
+			child = d.tree.newDir(d.currentKey() + e.name + "/")
+		}
+		child.fill(out)
+		return d.NewInode(ctx, child, gofuse.StableAttr{Mode: syscall.S_IFDIR})
+	}
+	child, ok := operations[*file](known)
+	if !ok || !child.accept(e.object) {
+		child = d.tree.newFile(d.currentKey()+e.name, e.object)
+	}
+	child.fill(out)
+	return d.NewInode(ctx, child, gofuse.StableAttr{Mode: syscall.S_IFREG})
+}
+
+// operations is the node of an inode, if there is one of that kind.
+func operations[T any](n *gofuse.Inode) (node T, ok bool) {
+	if n != nil {
+		node, ok = n.Operations().(T)
+	}
+	return node, ok
+}
+
+// Create makes a file and opens it. Nothing is asked of S3 and nothing is sent
+// before there are bytes or the file is closed, except where the program would
+// go on with what somebody else put there meanwhile.
+func (d *dir) Create(ctx context.Context, name string, flags, mode uint32, out *fuse.EntryOut) (*gofuse.Inode, gofuse.FileHandle, uint32, syscall.Errno) {
+	key, errno := d.newKey(name)
+	if errno != 0 {
+		return nil, nil, 0, errno
+	}
+	f := d.tree.newFile(key, writer.Object{})
+	f.meta.mode, f.meta.mtime = mode&0o7777, time.Now()
+	if flags&(syscall.O_EXCL|syscall.O_TRUNC) == 0 {
+		if object, err := d.tree.bucket.HeadObject(d.tree.ctx, key); err == nil {
+			f.accept(object)
+		} else if !errors.Is(err, writer.ErrNotFound) {
+			return nil, nil, 0, d.tree.fail("create", key, err)
+		}
+	}
+	h := f.newHandle(ctx, flags|syscall.O_CREAT)
+	if !f.exists() {
+		f.install(f.tree.engine.Create(key, writer.FileOptions{Attributes: f.attributes(), Exclusive: flags&syscall.O_EXCL != 0}))
+		d.tree.note(key, entry{}, false)
+	}
+	f.fill(&out.Attr)
+	return d.NewInode(ctx, f, gofuse.StableAttr{Mode: syscall.S_IFREG}), h, fuse.FOPEN_DIRECT_IO, 0
+}
+
+// newKey is childKey for a name to be made.
+func (d *dir) newKey(name string) (string, syscall.Errno) {
+	if d.tree.o.ReadOnly {
+		return "", syscall.EROFS
+	}
+	return d.childKey(name)
+}
+
+// Mkdir puts a marker object, so that an empty directory exists. It is put only
+// where there is none, which makes mkdir atomic between machines too.
+func (d *dir) Mkdir(ctx context.Context, name string, mode uint32, out *fuse.EntryOut) (*gofuse.Inode, syscall.Errno) {
+	key, errno := d.newKey(name)
+	if errno != 0 {
+		return nil, errno
+	}
+	key += "/"
+	err := d.tree.putMarker(key)
+	if errors.Is(err, writer.ErrPrecondition) || errors.Is(err, writer.ErrConflict) {
+		return nil, syscall.EEXIST
+	}
+	if err != nil {
+		return nil, d.tree.fail("mkdir", key, err)
+	}
+	d.tree.note(key, entry{dir: true}, false)
+	d.tree.emptyListing(key)
+	child := d.tree.newDir(key)
+	child.meta.mode = mode & 0o7777
+	child.fill(&out.Attr)
+	return d.NewInode(ctx, child, gofuse.StableAttr{Mode: syscall.S_IFDIR}), 0
+}
+
+func (t *Tree) putMarker(key string) error {
+	body := writer.NewBody(t.engine.Options().Checksum)
+	_, err := t.bucket.PutObject(t.ctx, key, writer.Attributes{ContentType: markerType}, body, writer.Condition{IfNoneMatch: true})
+	return err
+}
+
+// Rmdir removes a directory that holds nothing but its marker.
+func (d *dir) Rmdir(_ context.Context, name string) syscall.Errno {
+	key, errno := d.newKey(name)
+	if errno != 0 {
+		return errno
+	}
+	key += "/"
+	marked, empty, err := d.tree.inspect(key)
+	if err == nil && !empty {
+		return syscall.ENOTEMPTY
+	}
+	if err == nil && marked {
+		err = d.tree.bucket.DeleteObject(d.tree.ctx, key)
+	}
+	if err != nil {
+		return d.tree.fail("rmdir", key, err)
+	}
+	d.removed(key)
+	return 0
+}
+
+// removed takes note that this mount removed a key of this directory, which
+// stays visible even if that was its last.
+func (d *dir) removed(key string) {
+	dirKey, name := split(key)
+	d.tree.forsake(dirKey, name)
+	d.tree.note(key, entry{}, true)
+	d.tree.keep(dirKey)
+}
+
+// inspect tells whether a directory has a marker and whether it holds anything
+// else.
+func (t *Tree) inspect(dirKey string) (marked, empty bool, err error) {
+	objects, _, _, err := t.bucket.List(t.ctx, dirKey, "", "", 2)
+	if err != nil {
+		return false, false, err
+	}
+	marked = len(objects) > 0 && objects[0].Key == dirKey
+	others := len(objects)
+	if marked {
+		others--
+	}
+	return marked, others == 0 && !t.local(dirKey), nil
+}
+
+// Unlink removes a file. What of it is not yet published never will be.
+func (d *dir) Unlink(_ context.Context, name string) syscall.Errno {
+	key, errno := d.newKey(name)
+	if errno != 0 {
+		return errno
+	}
+	var err error
+	if f := d.file(name); f != nil {
+		err = f.unlink()
+	} else {
+		err = d.tree.bucket.DeleteObject(d.tree.ctx, key)
+	}
+	if err != nil {
+		return d.tree.fail("unlink", key, err)
+	}
+	d.removed(key)
+	return 0
+}
+
+// file is the file that is known under a name, nil if there is none.
+func (d *dir) file(name string) *file {
+	if f := d.tree.openFile(d.currentKey(), name); f != nil {
+		return f
+	}
+	f, _ := operations[*file](d.GetChild(name))
+	return f
+}
+
+// Link, Symlink and Mknod: S3 has objects only.
+
+func (d *dir) Link(context.Context, gofuse.InodeEmbedder, string, *fuse.EntryOut) (*gofuse.Inode, syscall.Errno) {
+	return nil, syscall.EPERM
+}
+
+func (d *dir) Symlink(context.Context, string, string, *fuse.EntryOut) (*gofuse.Inode, syscall.Errno) {
+	return nil, syscall.EPERM
+}
+
+func (d *dir) Mknod(context.Context, string, uint32, uint32, *fuse.EntryOut) (*gofuse.Inode, syscall.Errno) {
+	return nil, syscall.EPERM
+}

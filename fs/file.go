@@ -1,0 +1,268 @@
+package fs
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"strconv"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/hanwen/go-fuse/v2/fuse"
+
+	gofuse "github.com/hanwen/go-fuse/v2/fs"
+
+	"github.com/s3mpfs/s3mpfs/internal/readahead"
+	"github.com/s3mpfs/s3mpfs/writer"
+)
+
+// file is a file. Its bytes are those of object, or of content while that is
+// there: then every read, truncate and stat goes to content, whichever
+// descriptor it comes through.
+type file struct {
+	node
+
+	unlinked bool // guarded by tree.mu
+
+	// io keeps content, object and reader in place: read-held by whoever uses
+	// them, write-held by whoever puts others there. Held across requests of
+	// S3; taken before starting and mu.
+	io sync.RWMutex
+	// starting is held across the HEAD that precedes the first change of an
+	// object, so that one content is begun.
+	starting sync.Mutex
+
+	// mu, the node's, guards what follows; it is never held across I/O.
+	object  writer.Object       // the newest version known; without a Key there is none
+	asked   time.Time           // when S3 told of it
+	headed  bool                // object.Attributes are known
+	content *writer.File        // nil until something is changed, and after all that was published
+	reader  *readahead.Reader   // of object
+	retired []*readahead.Reader // of versions before, which may still be read
+	cached  string              // ETag of what the kernel's page cache holds
+	handles map[*handle]struct{}
+	writers int    // handles that may write
+	logged  string // the failure that was logged last
+	told    bool   // a program was told of the failure of content
+}
+
+var (
+	_ gofuse.NodeOpener         = (*file)(nil)
+	_ gofuse.NodeGetattrer      = (*file)(nil)
+	_ gofuse.NodeSetattrer      = (*file)(nil)
+	_ gofuse.NodeStatfser       = (*file)(nil)
+	_ gofuse.NodeSetxattrer     = (*file)(nil)
+	_ gofuse.NodeCopyFileRanger = (*file)(nil)
+)
+
+func (t *Tree) newFile(key string, object writer.Object) *file {
+	f := &file{node: node{tree: t, key: key}, handles: map[*handle]struct{}{}}
+	f.meta = posix{mode: t.o.FileMode, uid: t.o.UID, gid: t.o.GID}
+	f.accept(object)
+	return f
+}
+
+// accept takes note of what S3 tells of the file's key. It refuses an object
+// that is not the one that somebody has open: that needs another node.
+func (f *file) accept(object writer.Object) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if object.ETag == f.object.ETag {
+		f.asked = time.Now()
+		if object.Attributes.Metadata != nil || object.Attributes.ContentType != "" {
+			f.object, f.headed = object, true
+		}
+		return true
+	}
+	if f.content != nil || len(f.handles) > 0 {
+		return false
+	}
+	f.setObject(object, object.Attributes.ContentType != "")
+	f.meta.mtime, f.meta.asked = object.LastModified, false
+	return true
+}
+
+// setObject puts another version in place. f.mu is held.
+func (f *file) setObject(object writer.Object, headed bool) {
+	f.object, f.headed, f.asked = object, headed, time.Now()
+	if f.reader != nil {
+		f.retired = append(f.retired, f.reader)
+		f.reader = nil
+	}
+}
+
+func (f *file) exists() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.object.Key != ""
+}
+
+func (f *file) isUnlinked() bool {
+	f.tree.mu.RLock()
+	defer f.tree.mu.RUnlock()
+	return f.unlinked
+}
+
+// Getattr never waits for S3.
+func (f *file) Getattr(_ context.Context, _ gofuse.FileHandle, out *fuse.AttrOut) syscall.Errno {
+	f.fill(&out.Attr)
+	return 0
+}
+
+func (f *file) fill(out *fuse.Attr) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.meta.fill(out, f.size())
+}
+
+// size is that of the file in bytes. f.mu is held.
+func (f *file) size() int64 {
+	if f.content != nil {
+		return f.content.Size()
+	}
+	return f.object.Size
+}
+
+// Setattr remembers modes, owners and times for the life of the inode; a time
+// set before the upload begins is stored with the object.
+func (f *file) Setattr(ctx context.Context, _ gofuse.FileHandle, in *fuse.SetAttrIn, out *fuse.AttrOut) syscall.Errno {
+	if f.tree.o.ReadOnly {
+		return syscall.EROFS
+	}
+	if size, ok := in.GetSize(); ok {
+		if errno := f.setSize(int64(size)); errno != 0 {
+			return errno
+		}
+	}
+	f.mu.Lock()
+	timeSet, content := f.meta.set(in), f.content
+	f.mu.Unlock()
+	if timeSet && content != nil {
+		content.SetAttributes(f.attributes())
+	}
+	return f.Getattr(ctx, nil, out)
+}
+
+// timeKey is the user metadata for the modification time, in seconds since
+// 1970 with decimals: what rclone and s3fs read and write as x-amz-meta-mtime.
+const timeKey = "mtime"
+
+// attributes are what the next version of the object is stored with: those of
+// the present one, if it is being changed, and the time that a program set.
+func (f *file) attributes() writer.Attributes {
+	key := f.currentKey()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	a := writer.Attributes{
+		ContentType: f.object.Attributes.ContentType,
+		Metadata:    maps.Clone(f.object.Attributes.Metadata),
+	}
+	if a.ContentType == "" {
+		a.ContentType = f.tree.contentType(key)
+	}
+	if delete(a.Metadata, timeKey); f.meta.asked {
+		if a.Metadata == nil {
+			a.Metadata = map[string]string{}
+		}
+		a.Metadata[timeKey] = formatTime(f.meta.mtime)
+	}
+	return a
+}
+
+func (t *Tree) contentType(key string) string {
+	if t.o.ContentType != "" {
+		return t.o.ContentType
+	}
+	return contentTypeOf(key)
+}
+
+func formatTime(t time.Time) string {
+	return strconv.FormatInt(t.Unix(), 10) + t.Format(".000000000")
+}
+
+// Open opens the file. What S3 told too long ago is asked again, so that what
+// somebody else wrote is seen by the next open.
+func (f *file) Open(ctx context.Context, flags uint32) (gofuse.FileHandle, uint32, syscall.Errno) {
+	writes := flags&syscall.O_ACCMODE != syscall.O_RDONLY
+	if (writes || flags&syscall.O_TRUNC != 0) && f.tree.o.ReadOnly {
+		return nil, 0, syscall.EROFS
+	}
+	if flags&syscall.O_TRUNC != 0 {
+		return f.openTruncated(ctx, flags)
+	}
+	if err := f.refresh(); err != nil {
+		return nil, 0, f.tree.fail("open", f.currentKey(), err)
+	}
+	if writes {
+		return f.newHandle(ctx, flags), fuse.FOPEN_DIRECT_IO, 0
+	}
+	return f.newHandle(ctx, flags), f.cacheFlags(), 0
+}
+
+// refresh asks S3 for the object unless it told of it just now. A version that
+// cannot be had through this node is [writer.ErrStale], upon which the kernel
+// looks the name up again.
+func (f *file) refresh() error {
+	f.mu.Lock()
+	known := f.content != nil || f.tree.fresh(f.asked)
+	f.mu.Unlock()
+	if known || f.isUnlinked() {
+		return nil
+	}
+	object, err := f.tree.bucket.HeadObject(f.tree.ctx, f.currentKey())
+	if err != nil {
+		return err
+	}
+	if !f.accept(object) {
+		return writer.ErrStale
+	}
+	return nil
+}
+
+// cacheFlags lets the kernel keep its page cache from one open to the next
+// while the object is the same.
+func (f *file) cacheFlags() (flags uint32) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.content == nil && f.cached == f.object.ETag {
+		flags = fuse.FOPEN_KEEP_CACHE
+	}
+	if f.cached = f.object.ETag; f.content != nil {
+		f.cached = ""
+	}
+	return flags
+}
+
+// unlink removes the object, and the bytes that are not published. A publish
+// that was under way may end in between, so the object is removed once more
+// where that happened.
+func (f *file) unlink() error {
+	f.mu.Lock()
+	content, exists, etag := f.content, f.object.Key != "", f.object.ETag
+	f.mu.Unlock()
+	if exists {
+		if err := f.tree.bucket.DeleteObject(f.tree.ctx, f.currentKey()); err != nil {
+			return err
+		}
+	}
+	f.orphan()
+	if content == nil {
+		return nil
+	}
+	if err := content.Discard(); err != nil && !errors.Is(err, writer.ErrDiscarded) {
+		return err
+	}
+	if object, ok := content.Object(); ok && object.ETag != etag {
+		return f.tree.bucket.DeleteObject(f.tree.ctx, object.Key)
+	}
+	return nil
+}
+
+// orphan takes the file's name away.
+func (f *file) orphan() {
+	f.tree.mu.Lock()
+	defer f.tree.mu.Unlock()
+	f.tree.removeOpenLocked(f)
+	f.unlinked = true
+}

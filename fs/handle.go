@@ -1,0 +1,229 @@
+package fs
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync"
+	"syscall"
+
+	"github.com/hanwen/go-fuse/v2/fuse"
+
+	gofuse "github.com/hanwen/go-fuse/v2/fs"
+
+	"github.com/s3mpfs/s3mpfs/writer"
+)
+
+// handle is an open file: what dup(2) and fork(2) share.
+type handle struct {
+	file    *file
+	writes  bool // it was opened for writing, or it created or emptied the file
+	appends bool
+	opener  int // thread group, 0 if it cannot be seen
+
+	dead error // guarded by file.mu: the content it wrote to has failed and was replaced
+
+	mu     sync.Mutex     // guards groups; held across reads of /proc, never of S3
+	groups map[uint32]int // thread group of each thread that wrote
+}
+
+var (
+	_ gofuse.FileReader    = (*handle)(nil)
+	_ gofuse.FileWriter    = (*handle)(nil)
+	_ gofuse.FileFlusher   = (*handle)(nil)
+	_ gofuse.FileFsyncer   = (*handle)(nil)
+	_ gofuse.FileReleaser  = (*handle)(nil)
+	_ gofuse.FileAllocater = (*handle)(nil)
+	_ gofuse.FileLseeker   = (*handle)(nil)
+)
+
+// newHandle registers an open with the flags of open(2).
+func (f *file) newHandle(ctx context.Context, flags uint32) *handle {
+	h := &handle{
+		file:    f,
+		writes:  flags&syscall.O_ACCMODE != syscall.O_RDONLY || flags&(syscall.O_CREAT|syscall.O_TRUNC) != 0,
+		appends: flags&syscall.O_APPEND != 0,
+		opener:  f.tree.processes.group(caller(ctx)),
+		groups:  map[uint32]int{},
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.handles[h] = struct{}{}
+	if h.writes {
+		f.writers++
+	}
+	return h
+}
+
+// openTruncated is an open with O_TRUNC. The old object stays until the new
+// one is published.
+func (f *file) openTruncated(ctx context.Context, flags uint32) (gofuse.FileHandle, uint32, syscall.Errno) {
+	f.restart()
+	return f.newHandle(ctx, flags), fuse.FOPEN_DIRECT_IO, 0
+}
+
+// caller is the thread that a request comes from, 0 if it cannot be seen.
+func caller(ctx context.Context) uint32 {
+	if c, ok := fuse.FromContext(ctx); ok {
+		return c.Pid
+	}
+	return 0
+}
+
+// Read fills p, and ends early only at the end of the file.
+func (h *handle) Read(_ context.Context, p []byte, off int64) (fuse.ReadResult, syscall.Errno) {
+	f := h.file
+	f.io.RLock()
+	defer f.io.RUnlock()
+	n, err := f.readAt(p, off)
+	switch {
+	case err == nil || errors.Is(err, io.EOF):
+		return fuse.ReadResultData(p[:n]), 0
+	case errors.Is(err, writer.ErrNotFound): // it was there when it was opened
+		err = errors.Join(writer.ErrStale, err)
+	}
+	return nil, f.fail("read", err)
+}
+
+// Write takes p, which is the kernel's until the return.
+func (h *handle) Write(ctx context.Context, p []byte, off int64) (uint32, syscall.Errno) {
+	f := h.file
+	f.io.RLock()
+	defer f.io.RUnlock()
+	h.note(caller(ctx))
+	n, err := h.write(p, off)
+	f.touch()
+	return uint32(n), f.fail("write", err)
+}
+
+func (h *handle) write(p []byte, off int64) (n int, err error) {
+	if err := h.failure(); err != nil {
+		return 0, err
+	}
+	c, err := h.file.changeable()
+	if err != nil {
+		return 0, err
+	}
+	if h.appends {
+		_, n, err = c.Append(p)
+		return n, err
+	}
+	return c.WriteAt(p, off)
+}
+
+// failure is that of content that was replaced since, as an open with O_TRUNC
+// does after a failure.
+func (h *handle) failure() error {
+	h.file.mu.Lock()
+	defer h.file.mu.Unlock()
+	return h.dead
+}
+
+// Fsync makes the file durable and visible, or only sends what it can, as
+// Options.Fsync says.
+func (h *handle) Fsync(context.Context, uint32) syscall.Errno {
+	f := h.file
+	f.io.RLock()
+	defer f.io.RUnlock()
+	err := h.failure()
+	if err == nil {
+		err = f.sync()
+	}
+	return f.fail("fsync", err)
+}
+
+func (f *file) sync() error {
+	c := f.current()
+	switch {
+	case c == nil:
+		return nil
+	case f.isUnlinked():
+		return nil
+	case c.Err() != nil:
+		return c.Err()
+	case f.tree.o.Fsync == FsyncUpload:
+		return c.Drain()
+	case c.Dirty() && f.tree.engine.Options().Atomic:
+		return writer.ErrAtomic
+	}
+	return f.publish()
+}
+
+// Release ends the handle. Whoever closed it has been told the truth by FLUSH,
+// unless no FLUSH fulfilled the rule of [Tree.onFlush]: then this is the last
+// resort, and a failure goes to the log and to the mount's exit code.
+func (h *handle) Release(context.Context) syscall.Errno {
+	f := h.file
+	f.mu.Lock()
+	delete(f.handles, h)
+	if h.writes {
+		f.writers--
+	}
+	told, last := f.told, len(f.handles) == 0
+	f.mu.Unlock()
+	if h.writes {
+		err := f.endUnlessOpen()
+		if err != nil && !told && !dropped(err) {
+			f.fail("close", err)
+			f.tree.addFailure(f, err)
+		}
+	}
+	if last {
+		f.closeReaders()
+	}
+	return 0
+}
+
+// closeReaders gives back the memory of reading unless somebody has opened the
+// file again.
+func (f *file) closeReaders() {
+	f.io.Lock()
+	defer f.io.Unlock()
+	f.mu.Lock()
+	if len(f.handles) > 0 {
+		f.mu.Unlock()
+		return
+	}
+	readers := append(f.retired, f.reader)
+	f.reader, f.retired = nil, nil
+	f.mu.Unlock()
+	for _, r := range readers {
+		if r != nil {
+			r.Close() // nobody reads any more
+		}
+	}
+}
+
+// Lseek finds data everywhere and a hole at the end.
+func (h *handle) Lseek(_ context.Context, off uint64, whence uint32) (uint64, syscall.Errno) {
+	const seekData, seekHole = 3, 4 // lseek(2)
+	h.file.mu.Lock()
+	size := uint64(h.file.size())
+	h.file.mu.Unlock()
+	switch {
+	case whence != seekData && whence != seekHole:
+		return 0, syscall.EINVAL
+	case off >= size:
+		return 0, syscall.ENXIO
+	case whence == seekHole:
+		return size, 0
+	}
+	return off, 0
+}
+
+// Allocate is fallocate(2): there is always room, so that only a greater size
+// is left to do. Holes cannot be made.
+func (h *handle) Allocate(_ context.Context, off, size uint64, mode uint32) syscall.Errno {
+	const keepSize = 1 // FALLOC_FL_KEEP_SIZE
+	if mode&^keepSize != 0 {
+		return syscall.EOPNOTSUPP
+	}
+	f := h.file
+	f.mu.Lock()
+	end, now := int64(off+size), f.size()
+	f.mu.Unlock()
+	if mode == keepSize || end <= now {
+		return 0
+	}
+	return f.setSize(end)
+}

@@ -1,0 +1,95 @@
+package fs
+
+import "time"
+
+// maxRemembered bounds the memory of all listings, in pages.
+const maxRemembered = 256
+
+// listingOf gives the listing by which to read a directory from its start: the
+// one that somebody reads or just has read, or a new one.
+func (t *Tree) listingOf(dirKey string) *listing {
+	if l := t.knownListing(dirKey); l != nil && l.young() {
+		return l
+	}
+	return t.newListing(dirKey)
+}
+
+// young tells whether the listing was begun within the time for which S3's word
+// is believed, or is still being read.
+func (l *listing) young() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.tree.fresh(l.started) || l.tree.fresh(l.told) && !l.complete
+}
+
+func (t *Tree) knownListing(dirKey string) *listing {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.listings[dirKey]
+}
+
+// newListing begins a listing, in which the names that only this mount knows
+// are noted already.
+func (t *Tree) newListing(dirKey string) *listing {
+	l := &listing{tree: t, dirKey: dirKey, changed: map[string]*change{}, started: time.Now()}
+	l.told = l.started
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for name := range t.open[dirKey] {
+		l.changed[name] = &change{entry: entry{name: name}}
+	}
+	for name := range t.kept[dirKey] {
+		l.changed[name] = &change{entry: entry{name: name, dir: true}}
+	}
+	t.dropListings()
+	t.listings[dirKey] = l
+	return l
+}
+
+// emptyListing remembers that this mount made a directory, so that there is
+// nothing in it.
+func (t *Tree) emptyListing(dirKey string) {
+	l := t.newListing(dirKey)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.complete, l.lastOwn = true, time.Now()
+}
+
+// dropListings makes room for one more. t.mu is held.
+func (t *Tree) dropListings() {
+	pages := 0
+	for dirKey, l := range t.listings {
+		if l.believed() && pages < maxRemembered {
+			pages += l.heldPages()
+		} else {
+			delete(t.listings, dirKey)
+		}
+	}
+}
+
+func (l *listing) heldPages() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.held
+}
+
+// forgetListings drops what is known of the directories at and below a key.
+func (t *Tree) forgetListings(under func(dirKey string) bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for dirKey := range t.listings {
+		if under(dirKey) {
+			delete(t.listings, dirKey)
+		}
+	}
+}
+
+// note tells the listing of a key's directory, if there is one, what this mount
+// did to the key.
+func (t *Tree) note(key string, e entry, gone bool) {
+	dirKey, name := split(key)
+	e.name = name
+	if l := t.knownListing(dirKey); l != nil {
+		l.note(e, gone)
+	}
+}

@@ -1,0 +1,152 @@
+package fs
+
+import (
+	"context"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	gofuse "github.com/hanwen/go-fuse/v2/fs"
+
+	"github.com/s3mpfs/s3mpfs/writer"
+)
+
+// Rename moves a file or a directory. S3 has no such operation: each object is
+// copied within S3, and deleted only when the copy is there. A file that has
+// not begun its upload only changes its key.
+func (d *dir) Rename(_ context.Context, name string, newParent gofuse.InodeEmbedder, newName string, flags uint32) syscall.Errno {
+	target, ok := newParent.(*dir)
+	if !ok || flags&^unix.RENAME_NOREPLACE != 0 {
+		return syscall.EINVAL
+	}
+	key, errno := d.newKey(name)
+	if errno != 0 {
+		return errno
+	}
+	to, errno := target.newKey(newName)
+	if errno != 0 {
+		return errno
+	}
+	if child, ok := operations[*dir](d.GetChild(name)); ok {
+		errno = d.tree.renameDir(child, to+"/")
+		key += "/"
+	} else if f := d.file(name); f != nil {
+		errno = f.fail("rename", d.tree.renameFile(f, to, target.file(newName), flags != 0))
+	} else {
+		errno = syscall.ENOENT
+	}
+	if errno == 0 {
+		d.removed(key)
+	}
+	return errno
+}
+
+// renameFile moves f to the key to, where the file replaced may be known.
+func (t *Tree) renameFile(f *file, to string, replaced *file, noReplace bool) error {
+	f.io.Lock()
+	defer f.io.Unlock()
+	c := f.current()
+	if c != nil && !f.exists() && !noReplace && c.Rename(to) == nil {
+		t.replace(replaced)
+		t.moved(f, to)
+		t.note(to, entry{}, false)
+		return nil
+	}
+	if err := f.settle(); err != nil {
+		return err
+	}
+	src, err := f.base()
+	if err != nil {
+		return err
+	}
+	t.replace(replaced)
+	object, err := t.copy(src, to, f.attributes(), writer.Condition{IfNoneMatch: noReplace})
+	if err != nil {
+		return err
+	}
+	if err := t.bucket.DeleteObject(t.ctx, src.Key); err != nil {
+		return err
+	}
+	t.moved(f, to)
+	f.relocate(object)
+	t.note(to, entry{object: object}, false)
+	return nil
+}
+
+// settle publishes what f has before its object is copied. f.io is
+// write-held.
+func (f *file) settle() error {
+	c := f.current()
+	switch {
+	case c == nil:
+		return nil
+	case c.Err() != nil:
+		return c.Err()
+	case c.Dirty() && f.tree.engine.Options().Atomic && !f.closed():
+		return writer.ErrAtomic
+	}
+	return f.publish()
+}
+
+func (f *file) closed() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.writers == 0
+}
+
+// replace makes a file that is about to be overwritten one without a name.
+func (t *Tree) replace(f *file) {
+	if f == nil {
+		return
+	}
+	f.orphan()
+	if c := f.current(); c != nil {
+		_ = c.Discard() // its bytes are unwanted, whatever became of them
+	}
+}
+
+// moved gives f another key.
+func (t *Tree) moved(f *file, to string) {
+	t.mu.Lock()
+	t.removeOpenLocked(f)
+	f.key = to
+	t.mu.Unlock()
+	if f.current() != nil {
+		t.addOpen(f)
+	}
+}
+
+// relocate makes f go on with its object under another key. f.io is
+// write-held.
+func (f *file) relocate(object writer.Object) {
+	if object.Attributes.ContentType == "" {
+		object.Attributes = f.attributes()
+	}
+	old := f.current()
+	f.mu.Lock()
+	f.setObject(object, true)
+	f.mu.Unlock()
+	if old == nil {
+		return
+	}
+	f.release(old)
+	f.install(f.tree.engine.Open(object, writer.FileOptions{Attributes: f.attributes()}))
+}
+
+// copy makes an object of another within S3. src must not have changed.
+func (t *Tree) copy(src writer.Object, to string, attrs writer.Attributes, cond writer.Condition) (writer.Object, error) {
+	if src.Size <= t.engine.Options().Limits.MaxCopy {
+		return t.bucket.CopyObject(t.ctx, src, to, attrs, cond)
+	}
+	f := t.engine.Create(to, writer.FileOptions{Attributes: attrs, Exclusive: cond.IfNoneMatch})
+	if err := f.CopyFrom(src, 0, 0, src.Size); err != nil {
+		_ = f.Discard()
+		_ = f.Release()
+		return writer.Object{}, err
+	}
+	if err := f.Close(); err != nil {
+		return writer.Object{}, err
+	}
+	object, _ := f.Object()
+	return object, nil
+}

@@ -1,0 +1,238 @@
+// Package fs is the FUSE tree over an S3 bucket: names, inodes, handles and
+// errnos. What a file being written holds, and how it becomes an object, is
+// package writer's.
+//
+// A directory is a prefix that ends with a slash, whether or not there is a
+// marker object of that key; a file is an object. There are two kinds of node:
+// [dir] and [file]. S3 is the truth about names, except for what this mount
+// knows better: files not yet published, and directories whose last entry this
+// mount removed, which stay visible until they are removed themselves. What S3
+// told is believed for Options.MetadataTTL.
+//
+// A file node stands for one object after the other as this mount publishes
+// them. An object that someone else puts in its place gets a node of its own as
+// soon as it is noticed, at a lookup or an open, so that whoever has the old one
+// open never reads a mix of two versions.
+//
+// No request of S3 runs under the context of a FUSE request: a signal to the
+// caller cancels that, and Go programs signal themselves all the time.
+package fs
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/s3mpfs/s3mpfs/writer"
+)
+
+// Tree is the file system of one bucket, or of one prefix in it.
+type Tree struct {
+	bucket    Bucket
+	engine    *writer.Engine
+	o         Options
+	root      *dir
+	processes processes
+	hidden    hidden
+
+	ctx  context.Context // of every request of S3; ends with Close
+	stop context.CancelFunc
+
+	// mu guards what follows and the keys of all nodes. Only the locks of
+	// listings are taken while it is held; it is never held across I/O.
+	mu       sync.RWMutex
+	open     map[string]map[string]*file    // files with content of their own, by directory and name
+	kept     map[string]map[string]struct{} // directories emptied by this mount, by parent and name
+	listings map[string]*listing            // by directory
+	failed   []Failure                      // of which no program was told
+}
+
+// New makes the tree of a bucket. The engine stays the caller's, to be closed
+// after Close.
+func New(bucket Bucket, engine *writer.Engine, o Options) *Tree {
+	t := &Tree{
+		bucket: bucket, engine: engine, o: o.withDefaults(), processes: procfs("/proc"),
+		open: map[string]map[string]*file{}, kept: map[string]map[string]struct{}{},
+		listings: map[string]*listing{},
+	}
+	t.ctx, t.stop = context.WithCancel(context.Background())
+	t.root = t.newDir(t.o.Prefix)
+	return t
+}
+
+// Failure is a file that could not be made durable.
+type Failure struct {
+	Path string // from the mount point on
+	Err  error
+}
+
+func (f Failure) Error() string { return fmt.Sprintf("%s: %v", f.Path, f.Err) }
+
+// Finalise publishes every file that has unpublished bytes, all in parallel,
+// and returns the files for which that failed, including those that failed
+// earlier without any program having been told. It gives up waiting, but not
+// the work, when ctx ends.
+func (t *Tree) Finalise(ctx context.Context) []Failure {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		t.publishAll()
+	}()
+	select {
+	case <-done:
+	case <-ctx.Done():
+		for _, f := range t.openFiles() {
+			t.addFailure(f, fmt.Errorf("not finished: %w", context.Cause(ctx)))
+		}
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	failed := t.failed
+	t.failed = nil
+	return failed
+}
+
+func (t *Tree) publishAll() {
+	var files errgroup.Group
+	for _, f := range t.openFiles() {
+		files.Go(func() error {
+			f.finalise()
+			return nil
+		})
+	}
+	_ = files.Wait() // each file keeps its own failure
+}
+
+// Close ends every request and drops what was not published; call Finalise
+// first. The tree must not be mounted any more.
+func (t *Tree) Close() {
+	t.stop()
+	for _, f := range t.openFiles() {
+		f.drop()
+	}
+}
+
+func (t *Tree) openFiles() (files []*file) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	for _, names := range t.open {
+		for _, f := range names {
+			files = append(files, f)
+		}
+	}
+	return files
+}
+
+// addOpen makes the names of the tree show f although S3 may not have it yet.
+func (t *Tree) addOpen(f *file) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if f.unlinked {
+		return
+	}
+	dirKey, name := split(f.key)
+	if t.open[dirKey] == nil {
+		t.open[dirKey] = map[string]*file{}
+	}
+	t.open[dirKey][name] = f
+}
+
+func (t *Tree) removeOpen(f *file) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.removeOpenLocked(f)
+}
+
+func (t *Tree) removeOpenLocked(f *file) {
+	dirKey, name := split(f.key)
+	if t.open[dirKey][name] != f {
+		return
+	}
+	if delete(t.open[dirKey], name); len(t.open[dirKey]) == 0 {
+		delete(t.open, dirKey)
+	}
+}
+
+func (t *Tree) openFile(dirKey, name string) *file {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.open[dirKey][name]
+}
+
+// keep makes a directory stay visible although S3 may show nothing of it any
+// more.
+func (t *Tree) keep(dirKey string) {
+	if dirKey == t.o.Prefix {
+		return
+	}
+	parent, name := split(dirKey)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.kept[parent] == nil {
+		t.kept[parent] = map[string]struct{}{}
+	}
+	t.kept[parent][name] = struct{}{}
+}
+
+// forsake ends keep.
+func (t *Tree) forsake(parent, name string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if delete(t.kept[parent], name); len(t.kept[parent]) == 0 {
+		delete(t.kept, parent)
+	}
+}
+
+func (t *Tree) isKept(parent, name string) bool {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	_, ok := t.kept[parent][name]
+	return ok
+}
+
+// local tells whether this mount knows of entries in a directory that S3 may
+// not show.
+func (t *Tree) local(dirKey string) bool {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return len(t.open[dirKey])+len(t.kept[dirKey]) > 0
+}
+
+// path is key as the user of the mount sees it.
+func (t *Tree) path(key string) string {
+	return "/" + strings.TrimPrefix(key, t.o.Prefix)
+}
+
+func (t *Tree) addFailure(f *file, err error) {
+	path := t.path(f.currentKey())
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.failed = append(t.failed, Failure{path, err})
+}
+
+// hide logs, once, that a key has no place in the tree.
+func (t *Tree) hide(key, reason string) {
+	if t.hidden.first(key) {
+		t.o.Log.Warn("key not shown", "key", key, "reason", reason)
+	}
+}
+
+// fresh tells whether what S3 told at asked is still believed.
+func (t *Tree) fresh(asked time.Time) bool {
+	return time.Since(asked) < t.o.MetadataTTL
+}
+
+// fail gives the errno for err and, unless err is an answer rather than a
+// fault, writes the one line that says what an errno cannot carry.
+func (t *Tree) fail(op, key string, err error) syscall.Errno {
+	errno := errnoOf(err)
+	if err != nil && errno != syscall.ENOENT && errno != syscall.EEXIST {
+		t.o.Log.Error(op+" failed", append([]any{"path", t.path(key)}, details(err)...)...)
+	}
+	return errno
+}
