@@ -12,7 +12,7 @@ var completeRules = []rule{
 	{"refuses an unknown part", completeUnknownPart},
 	{"refuses a wrong checksum", completeWrongChecksum},
 	{"refuses a wrong size", completeWrongSize},
-	{"without a checksum", completeNoChecksum},
+	{"without the checksum of the whole", completeNoChecksum},
 	{"If-None-Match", completeIfNoneMatch},
 	{"If-Match", completeIfMatch},
 	{"If-Match where the object is gone", completeIfMatchGone},
@@ -29,9 +29,7 @@ func completeTooSmall(t *suite) {
 }
 
 func completeGap(t *suite) {
-	if t.UncheckedUpload || t.Checksum == writer.None {
-		t.Skip("the server takes any ascending numbers")
-	}
+	t.unless(t.UncheckedNumbers || t.Checksum == writer.None, "takes any ascending numbers")
 	u := t.create("k")
 	defer t.abort(u)
 	parts := []writer.Part{t.part(u, 1, pattern(1, minPart)), t.part(u, 3, pattern(2, 1))}
@@ -66,25 +64,19 @@ func oneRefused(t *suite, change func(*writer.Completion), classes ...error) {
 }
 
 func completeWrongChecksum(t *suite) {
-	if t.UncheckedUpload || t.Checksum == writer.None {
-		t.Skip("nothing compares checksums")
-	}
+	t.unless(t.UncheckedSums || t.Checksum == writer.None, "compares no checksums")
 	oneRefused(t, func(c *writer.Completion) { c.Checksum.Value ^= 1 }, writer.ErrChecksum)
 }
 
 func completeWrongSize(t *suite) {
-	if t.UncheckedUpload {
-		t.Skip("the server does not compare sizes")
-	}
+	t.unless(t.UncheckedSums, "compares no sizes")
 	oneRefused(t, func(c *writer.Completion) { c.Size++ }, writer.ErrInvalid)
 }
 
 func completeNoChecksum(t *suite) {
 	want := pattern(1, 1000)
 	u := t.create("k")
-	part := t.part(u, 1, want)
-	part.Checksum = writer.Checksum{}
-	o, err := t.complete(u, []writer.Part{part}, writer.Completion{Size: 1000})
+	o, err := t.complete(u, []writer.Part{t.part(u, 1, want)}, writer.Completion{Size: 1000})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,9 +95,7 @@ func completeIfNoneMatch(t *suite) {
 }
 
 func completeIfMatch(t *suite) {
-	if t.UncheckedMatch {
-		t.Skip("the server ignores If-Match")
-	}
+	t.unless(t.UncheckedMatch, "ignores If-Match")
 	first := t.put("k", pattern(1, 10))
 	second, err := t.uploadIf(pattern(2, 20), writer.Condition{IfMatch: first.ETag})
 	if err != nil {
@@ -117,9 +107,7 @@ func completeIfMatch(t *suite) {
 }
 
 func completeIfMatchGone(t *suite) {
-	if t.UncheckedMatch {
-		t.Skip("the server ignores If-Match")
-	}
+	t.unless(t.UncheckedMatch, "ignores If-Match")
 	_, err := t.uploadIf(pattern(1, 10), writer.Condition{IfMatch: `"d41d8cd98f00b204e9800998ecf8427e"`})
 	t.fails(err, writer.ErrPrecondition)
 	t.gone("k")

@@ -108,7 +108,7 @@ func listDescribes(t *suite) {
 // oddKeys are keys that the server can hold although other names are easier.
 func (t *suite) oddKeys() []string {
 	return slices.DeleteFunc([]string{
-		"a b", " leading", "trailing ", "ü/ñ/日本語/🎬", "new\nline", "tab\tkey", "100%", "%2F", "a+b", "a&b=c", "a;b",
+		"a b", " leading", "trailing ", "ü/ñ/日本語/🎬", "new\nline", "tab\tkey", "return\r", "control\x01", "100%", "%2F", "a+b", "a&b=c", "a;b",
 		"q?x", "h#y", "quote\"'", "back\\slash", "<xml>&amp;", "*", "~tilde", ".hidden", "colon:", "a=b", "$", "@", ",", "[x]", "{y}", "^", "|",
 		"a//b", "/leading", "..", "../up", ".", "a/./b", "a/../c",
 		strings.Repeat(strings.Repeat("d", 127)+"/", 7) + strings.Repeat("f", 128), // 1,024 bytes

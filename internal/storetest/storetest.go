@@ -20,19 +20,28 @@ type Store interface {
 	DeleteObject(ctx context.Context, key string) error
 }
 
-// Options tell what the store under test cannot do. The zero value is a store
+// Options tell what the server behind the store under test does not do as S3
+// does, so that nobody can hold the store to it. The zero value is a server
 // that keeps every rule.
 type Options struct {
 	// Checksum that the store was opened with.
 	Checksum writer.Algorithm
-	// UncheckedUpload: the server compares neither the checksum of a part, nor
-	// checksum and size of the whole at completion, nor the numbers for gaps.
-	UncheckedUpload bool
-	// UncheckedMatch: the server ignores If-Match where an object is made.
+	// UncheckedSums: neither the checksum of a part or an object nor the size
+	// of a completed object is compared.
+	UncheckedSums bool
+	// UncheckedNumbers: part numbers at completion may have gaps.
+	UncheckedNumbers bool
+	// UncheckedMatch: If-Match is ignored where an object is made.
 	UncheckedMatch bool
-	// UncheckedCopy: the server ignores conditions on the target of a
-	// CopyObject.
+	// UncheckedCopy: conditions on the target of a CopyObject are ignored.
 	UncheckedCopy bool
+	// UncheckedCopySource: the ETag of a CopyObject's source is ignored.
+	UncheckedCopySource bool
+	// UncheckedAbort: an upload that was aborted is not missed.
+	UncheckedAbort bool
+	// RangeSums: the checksum of a whole object is told for a copied range of
+	// it, and spoils the completed object's.
+	RangeSums bool
 	// RefusedKeys are keys that the server cannot hold.
 	RefusedKeys []string
 }
@@ -83,4 +92,12 @@ func pattern(seed uint64, n int) []byte {
 	p := make([]byte, n)
 	rand.NewChaCha8(key).Read(p) // never fails
 	return p
+}
+
+// unless ends a sub-test that the server behind the store cannot pass.
+func (t *suite) unless(lacks bool, what string) {
+	t.Helper()
+	if lacks {
+		t.Skip("the server " + what)
+	}
 }
