@@ -64,7 +64,7 @@ func checkFree(mountpoint string) error {
 			mountpoint, mountpoint, mountpoint)
 	case m.fsType == fsType:
 		return fmt.Errorf("mount point %s is in use: s3mpfs has mounted %s there. End that with 's3mpfs umount %s'",
-			mountpoint, m.source, mountpoint)
+			mountpoint, strings.TrimPrefix(m.source, "s3mpfs:"), mountpoint)
 	}
 	return fmt.Errorf("mount point %s is in use by a mount of type %s: choose another folder", mountpoint, m.fsType)
 }

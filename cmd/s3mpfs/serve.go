@@ -122,7 +122,8 @@ func (m *served) memory() (used, limit int64) {
 }
 
 func (m *served) release() error {
-	return errors.Join(m.tree.Close(), m.engine.Close(), m.store.Close())
+	m.tree.Close()
+	return errors.Join(m.engine.Close(), m.store.Close())
 }
 
 // logMounted tells what was mounted, and the largest file that can be written.

@@ -114,15 +114,12 @@ func describe(w writer.Status, prefix string) control.File {
 }
 
 // run stays until the mount has ended and gives the error that decides the exit
-// code. After a signal it ends as soon as everything is durable; otherwise it
-// serves the programs that still use the mount to their end.
+// code.
 func (s *session) run(signals <-chan os.Signal) error {
 	released := make(chan struct{})
 	go func() { s.wait(); close(released) }()
 	concluded := make(chan error, 1)
-	conclude := sync.OnceFunc(func() {
-		go func() { <-s.End(); concluded <- s.conclude() }()
-	})
+	go func() { <-s.ended; concluded <- s.conclude() }()
 	for signalled := false; ; {
 		select {
 		case sig := <-signals:
@@ -132,18 +129,19 @@ func (s *session) run(signals <-chan os.Signal) error {
 			signalled = true
 			s.log.Info("completing every file; a second signal abandons them",
 				"signal", sig.String(), "files", s.Status().Left().FilesLeft)
-			conclude()
+			s.End()
 		case <-released:
 			released = nil
-			conclude()
+			s.End()
 		case err := <-concluded:
 			return err
 		}
 	}
 }
 
-// conclude completes what was written after `s3mpfs umount` had its answer,
-// and logs how the mount ended; the last lines name what failed.
+// conclude gives everything back and logs how the mount ended; the last lines
+// name what failed. What a program wrote while the mount was being detached is
+// completed first.
 func (s *session) conclude() error {
 	failed := slices.Concat(s.outcome.Failed, s.finalise())
 	if err := s.release(); err != nil {
@@ -155,7 +153,7 @@ func (s *session) conclude() error {
 	if n := len(failed); n > 0 {
 		return withCode(exitNotDurable, fmt.Errorf("%s not durable, see the log", english.Plural(n, "file is", "files are")))
 	}
-	s.log.Info("ended, everything is durable", "mountpoint", s.settings.mountpoint)
+	s.log.Info("ended, everything is durable", "mountpoint", s.settings.mountpoint, "busy", s.outcome.Busy)
 	return nil
 }
 

@@ -24,8 +24,8 @@ func newUmountCommand() *cobra.Command {
 		Long: `Complete every file that is being written, in parallel, and unmount. It waits until
 all is durable, and exit code 0 says so; else each file that failed is named.
 
-Files that programs still hold open are completed too; the mount then is detached and
-ends with its last user. A mount whose process has died is cleared away.`,
+Files that programs still hold open are completed too; what these programs write
+afterwards fails. A mount whose process has died is cleared away.`,
 		Example:           "  s3mpfs umount /mnt/films",
 		Args:              exactArgs("MOUNTPOINT"),
 		ValidArgsFunction: completeMounts,
@@ -122,7 +122,7 @@ func reportOutcome(out io.Writer, mountpoint string, o control.Outcome) error {
 	}
 	message := "Everything is durable. " + mountpoint + " is unmounted."
 	if o.Busy {
-		message = "Everything written so far is durable. " + mountpoint + " is detached, but programs still use it: it ends with them."
+		message = "Everything written is durable. " + mountpoint + " is unmounted, though programs still had it open: what they write now fails."
 	}
 	_, err := fmt.Fprintln(out, message)
 	return err

@@ -80,8 +80,7 @@ type Failure struct {
 type Outcome struct {
 	// Failed is empty if and only if everything written is durable.
 	Failed []Failure `json:"failed"`
-	// Busy tells that programs still used the mount, so that it was only
-	// detached.
+	// Busy tells that programs still used the mount, which now fails for them.
 	Busy bool `json:"busy,omitempty"`
 	// UnmountError is why the mount point is still mounted, if it is.
 	UnmountError string `json:"unmount_error,omitempty"`
