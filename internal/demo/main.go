@@ -4,7 +4,8 @@
 //	demo serve DIR     runs a server that keeps everything in DIR, makes the
 //	                   bucket, writes the variables by which clients find the
 //	                   server to DIR/env, and stays until it is terminated
-//	demo show BUCKET   lists the objects with what only S3 can know of them
+//	demo show DIR      lists the objects with what S3 knows of them, and
+//	                   compares each with the file of its name in DIR
 package main
 
 import (
@@ -48,7 +49,7 @@ func run(args []string) error {
 	case len(args) == 2 && args[0] == "show":
 		return show(ctx, args[1])
 	}
-	return errors.New("usage: demo serve DIR | demo show BUCKET")
+	return errors.New("usage: demo serve DIR | demo show DIR")
 }
 
 // serve runs the server until ctx ends.
@@ -79,46 +80,57 @@ func prepare(ctx context.Context, server *s3server.Server, env string) error {
 	return os.Rename(env+".new", env)
 }
 
-// show prints a table of the objects of a bucket.
-func show(ctx context.Context, bucket string) error {
+// show prints a table of the objects in the bucket. One that differs from its
+// local copy is an error.
+func show(ctx context.Context, dir string) error {
 	cfg, err := config.LoadDefaultConfig(ctx)
 	if err != nil {
 		return err
 	}
 	client := s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = true })
-	table := tabwriter.NewWriter(os.Stdout, 0, 0, 3, ' ', 0)
-	fmt.Fprintln(table, "OBJECT\tSIZE\tPARTS\tTYPE\tCRC64NVME\tSHA-256 OF WHAT S3 RETURNS")
-	pages := s3.NewListObjectsV2Paginator(client, &s3.ListObjectsV2Input{Bucket: &bucket})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return err
-		}
-		for _, o := range page.Contents {
-			row, err := describe(ctx, client, bucket, *o.Key)
-			if err != nil {
-				return err
-			}
-			fmt.Fprintln(table, row)
-		}
+	listed, err := client.ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: aws.String(bucket)})
+	if err != nil {
+		return err
 	}
-	return table.Flush()
+	table := tabwriter.NewWriter(os.Stdout, 0, 0, 3, ' ', 0)
+	fmt.Fprintln(table, "OBJECT\tSIZE\tPARTS\tTYPE\tCRC64NVME\tCONTENT")
+	var errs []error
+	for _, o := range listed.Contents {
+		row, err := describe(ctx, client, *o.Key, filepath.Join(dir, *o.Key))
+		errs = append(errs, err)
+		fmt.Fprintln(table, row)
+	}
+	return errors.Join(append(errs, table.Flush())...)
 }
 
-// describe fetches an object and gives its row.
-func describe(ctx context.Context, client *s3.Client, bucket, key string) (string, error) {
-	o, err := client.GetObject(ctx, &s3.GetObjectInput{Bucket: &bucket, Key: &key, ChecksumMode: types.ChecksumModeEnabled})
+// describe fetches an object, compares it with a file and gives its row.
+func describe(ctx context.Context, client *s3.Client, key, file string) (string, error) {
+	o, err := client.GetObject(ctx, &s3.GetObjectInput{
+		Bucket: aws.String(bucket), Key: &key, ChecksumMode: types.ChecksumModeEnabled,
+	})
 	if err != nil {
-		return "", err
+		return key, err
 	}
 	defer o.Body.Close()
-	hash := sha256.New()
-	n, err := io.Copy(hash, o.Body)
+	local, err := os.Open(file)
 	if err != nil {
-		return "", err
+		return key, err
 	}
-	return fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%x", key, size.Size(n).About(), parts(aws.ToString(o.ETag)),
-		aws.ToString(o.ContentType), aws.ToString(o.ChecksumCRC64NVME), hash.Sum(nil)), nil
+	defer local.Close()
+	content := "SHA-256 equals the local copy's"
+	remote, err := sum(o.Body)
+	want, localErr := sum(local)
+	if err = errors.Join(err, localErr); err == nil && remote != want {
+		content, err = "DIFFERS from the local copy", fmt.Errorf("%s differs from %s", key, file)
+	}
+	return fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%s", key, size.Size(aws.ToInt64(o.ContentLength)).About(),
+		parts(aws.ToString(o.ETag)), aws.ToString(o.ContentType), aws.ToString(o.ChecksumCRC64NVME), content), err
+}
+
+func sum(r io.Reader) (digest [sha256.Size]byte, err error) {
+	hash := sha256.New()
+	_, err = io.Copy(hash, r)
+	return [sha256.Size]byte(hash.Sum(nil)), err
 }
 
 // parts reads the number of parts from the ETag of an object that was made of
