@@ -41,6 +41,7 @@ type operation struct {
 
 	tries   int
 	seconds int  // attempts granted to faults that are probably final
+	resends int  // attempts after bytes that arrived wrong
 	final   bool // the last failure was not worth another attempt
 	doubt   bool // an attempt may have taken effect without an answer
 }
@@ -81,6 +82,7 @@ func once[Out any](ctx context.Context, s *Store, op *operation, send func(conte
 	w.end()
 	if w.status != 0 {
 		s.reached.Store(true)
+		s.versity.meet(w.server)
 	}
 	f := newFailure(op, w, err)
 	s.cfg.Observe(op.attempt(w, f, time.Since(start), before))
@@ -113,6 +115,10 @@ func (op *operation) received() int64 {
 // is more likely than a passing fault.
 const hurried = 3
 
+// patience is how often bytes that arrived wrong are sent. Bytes that are wrong
+// each time were spoilt before they left.
+const patience = 10
+
 // again decides whether a failure is worth another attempt, and renews the
 // credentials where they are the reason.
 func (s *Store) again(op *operation, f *failure) bool {
@@ -121,6 +127,9 @@ func (s *Store) again(op *operation, f *failure) bool {
 		return !op.mount || op.tries < hurried
 	case retryOnceReached:
 		return s.reached.Load() && !op.mount || op.tries < hurried
+	case sendAgain:
+		op.resends++
+		return op.resends < patience
 	case renewAndRetry:
 		s.renew()
 		return !op.mount || op.tries < hurried

@@ -17,30 +17,54 @@ import (
 // tell whether the upload has ended as the object or was aborted.
 func (s *Store) CompleteMultipartUpload(ctx context.Context, u writer.Upload, parts []writer.Part, c writer.Completion) (writer.Object, error) {
 	id := identity{size: c.Size, token: u.Token, checksum: c.Checksum, etag: multipartETag(parts)}
-	want := objectSize | checksumFeature(c.Checksum) | conditions(c.Condition, completeIfMatch, completeIfNoneMatch)
-	return degrade(s, want, func(have feature) (writer.Object, error) {
+	unlabelled := s.versity.isUnlabelled(u)
+	want := objectSize | conditions(c.Condition, completeIfMatch, completeIfNoneMatch)
+	if !unlabelled {
+		want |= checksumFeature(writer.Checksum{Algorithm: u.Checksum})
+	}
+	obj, err := degrade(s, want, func(have feature) (writer.Object, error) {
 		op := &operation{name: "CompleteMultipartUpload", words: "complete multipart upload", key: u.Key, slow: true}
+		if sum := combined(parts); have&checksums == 0 && sum.Algorithm == c.Checksum.Algorithm && sum != c.Checksum {
+			return writer.Object{}, op.fails(writer.ErrChecksum, nil) // nobody else would see it
+		}
 		in := s.completeInput(u, parts, c, have)
 		if err := s.guard(ctx, op, c.Condition, have&(ifMatch|ifNoneMatch) != 0, &in.IfMatch, &in.IfNoneMatch); err != nil {
 			return writer.Object{}, err
 		}
 		obj, err := run(ctx, s, op, func(ctx context.Context, c *s3.Client) (writer.Object, error) {
-			out, err := c.CompleteMultipartUpload(ctx, in)
-			switch {
-			case err != nil:
-				return writer.Object{}, err
-			case aws.ToString(out.ETag) == "":
-				return writer.Object{}, errEmptyAnswer
-			}
-			return writer.Object{ETag: *out.ETag, VersionID: aws.ToString(out.VersionId), LastModified: dateOf(ctx)}, nil
+			return completed(ctx, c, in)
 		})
+		if err == nil && s.versity.doubtful(obj.Checksum) {
+			err = op.fails(writer.ErrNoSuchUpload, nil)
+		}
 		if err != nil {
 			return s.settle(ctx, op, id, missing(err, c.Condition))
 		}
+		if told := obj.Checksum; told.Algorithm == c.Checksum.Algorithm && told != c.Checksum {
+			return writer.Object{}, op.fails(writer.ErrChecksum, nil)
+		}
 		obj.Key, obj.Size, obj.StorageClass = u.Key, c.Size, s.cfg.StorageClass
-		obj.Checksum = sentChecksum(c.Checksum, have)
 		return obj, nil
 	})
+	if err == nil || errors.Is(err, writer.ErrNoSuchUpload) {
+		s.versity.forget(u)
+	}
+	return obj, err
+}
+
+// completed sends a completion and reads its answer.
+func completed(ctx context.Context, c *s3.Client, in *s3.CompleteMultipartUploadInput) (writer.Object, error) {
+	out, err := c.CompleteMultipartUpload(ctx, in)
+	switch {
+	case err != nil:
+		return writer.Object{}, err
+	case aws.ToString(out.ETag) == "":
+		return writer.Object{}, errEmptyAnswer
+	}
+	return writer.Object{
+		ETag: *out.ETag, VersionID: aws.ToString(out.VersionId), LastModified: dateOf(ctx),
+		Checksum: fullChecksum(out.ChecksumType, out.ChecksumCRC64NVME, out.ChecksumCRC32C, out.ChecksumCRC32),
+	}, nil
 }
 
 func (s *Store) completeInput(u writer.Upload, parts []writer.Part, c writer.Completion, have feature) *s3.CompleteMultipartUploadInput {
@@ -58,7 +82,7 @@ func (s *Store) completeInput(u writer.Upload, parts []writer.Part, c writer.Com
 	if have&objectSize != 0 {
 		in.MpuObjectSize = aws.Int64(c.Size)
 	}
-	if have&checksums != 0 {
+	if have&checksums != 0 && c.Checksum.Algorithm != writer.None {
 		in.ChecksumType = types.ChecksumTypeFullObject
 		setChecksum(c.Checksum, completeChecksum(in))
 	}
@@ -80,6 +104,9 @@ func (s *Store) AbortMultipartUpload(ctx context.Context, u writer.Upload) error
 		}
 		return struct{}{}, err
 	}, backoff.WithBackOff(s.cfg.newBackOff()), backoff.WithMaxTries(aborts))
+	if err == nil {
+		s.versity.forget(u)
+	}
 	return err
 }
 

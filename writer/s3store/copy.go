@@ -27,6 +27,11 @@ func (s *Store) CopyObject(ctx context.Context, src writer.Object, key string, a
 		if err := s.guard(ctx, op, cond, have != 0, &in.IfMatch, &in.IfNoneMatch); err != nil {
 			return writer.Object{}, err
 		}
+		if s.custom && have != 0 { // many stores ignore a condition on the target
+			if err := s.compare(ctx, op, cond); err != nil {
+				return writer.Object{}, err
+			}
+		}
 		obj, err := run(ctx, s, op, func(ctx context.Context, c *s3.Client) (writer.Object, error) {
 			return copied(c.CopyObject(ctx, in))
 		})

@@ -23,6 +23,7 @@ const (
 	none             remedy = iota // final
 	waitAndRetry                   // passes by itself
 	retryOnceReached               // passes by itself if the endpoint has ever answered; else the address is wrong
+	sendAgain                      // the bytes were spoilt on the way
 	renewAndRetry                  // the credentials have expired
 	renewAndLook                   // probably final, unless the credentials were replaced
 	inPlace                        // a conflict, which some operations try again in place
@@ -71,9 +72,9 @@ var codes = map[string]struct {
 	"StorageCapExceeded":             {writer.ErrQuota, none},
 	"EntityTooLarge":                 {writer.ErrTooLarge, none},
 
-	"BadDigest":                   {writer.ErrChecksum, waitAndRetry},
-	"XAmzContentChecksumMismatch": {writer.ErrChecksum, waitAndRetry},
-	"XAmzContentSHA256Mismatch":   {writer.ErrChecksum, waitAndRetry},
+	"BadDigest":                   {writer.ErrChecksum, sendAgain},
+	"XAmzContentChecksumMismatch": {writer.ErrChecksum, sendAgain},
+	"XAmzContentSHA256Mismatch":   {writer.ErrChecksum, sendAgain},
 	"IncompleteBody":              {writer.ErrUnavailable, waitAndRetry},
 
 	"InternalError":           {writer.ErrUnavailable, waitAndRetry},

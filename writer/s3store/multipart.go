@@ -21,9 +21,12 @@ func (s *Store) CreateMultipartUpload(ctx context.Context, key string, attrs wri
 		in, algorithm := s.createInput(key, attrs, token), writer.None
 		if have&checksums != 0 {
 			algorithm = s.cfg.Checksum
+		}
+		label := algorithm != writer.None && !s.versity.mislabels()
+		if label {
 			in.ChecksumAlgorithm, in.ChecksumType = algorithms[algorithm], types.ChecksumTypeFullObject
 		}
-		return run(ctx, s, op, func(ctx context.Context, c *s3.Client) (writer.Upload, error) {
+		u, err := run(ctx, s, op, func(ctx context.Context, c *s3.Client) (writer.Upload, error) {
 			out, err := c.CreateMultipartUpload(ctx, in)
 			switch {
 			case err != nil:
@@ -36,6 +39,10 @@ func (s *Store) CreateMultipartUpload(ctx context.Context, key string, attrs wri
 				Checksum: algorithm, Token: token,
 			}, nil
 		})
+		if err == nil && algorithm != writer.None && !label {
+			s.versity.unlabelled.Store(u.ID, nil)
+		}
+		return u, err
 	})
 }
 

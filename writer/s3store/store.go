@@ -61,6 +61,7 @@ type Config struct {
 	Credentials aws.CredentialsProvider // instead of the SDK's default chain
 
 	newBackOff func() backoff.BackOff // the pauses between attempts
+	label      bool                   // see versitygw.labels
 }
 
 // Store is one bucket. All methods are safe for concurrent use.
@@ -72,6 +73,7 @@ type Store struct {
 	custom      bool                  // the endpoint is not Amazon's
 	reached     atomic.Bool           // the endpoint has answered once
 	refused     featureSet            // what the store was found not to know
+	versity     versitygw
 }
 
 var _ writer.Store = (*Store)(nil)
@@ -88,7 +90,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 		return nil, fmt.Errorf("read the AWS configuration: %w", err)
 	}
 	s := &Store{cfg: cfg, transport: cfg.Transport}
-	s.refused.log = cfg.Log
+	s.refused.log, s.versity.labels = cfg.Log, cfg.label
 	if s.transport == nil {
 		s.transport = newTransport(sdk.HTTPClient, cfg.MaxConnections)
 	}

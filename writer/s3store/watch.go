@@ -41,6 +41,7 @@ type watch struct {
 	sent   bool // a request was handed to the HTTP client
 	status int
 	date   time.Time
+	server string // by its own name
 
 	mu     sync.Mutex // guards what follows
 	limit  time.Duration
@@ -208,7 +209,7 @@ func (c *watchedClient) Do(req *http.Request) (*http.Response, error) {
 // answered notes the head of the response.
 func (w *watch) answered(resp *http.Response) {
 	w.allow(w.trickle)
-	w.status = resp.StatusCode
+	w.status, w.server = resp.StatusCode, resp.Header.Get("Server")
 	// A date that cannot be read is no date.
 	w.date, _ = http.ParseTime(resp.Header.Get("Date"))
 }
