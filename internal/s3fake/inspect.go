@@ -23,10 +23,8 @@ func (s *Store) Set(key string, p []byte, attrs writer.Attributes) writer.Object
 func (s *Store) Remove(key string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.objects[key] != nil {
-		delete(s.objects, key)
-		s.keys.stale = true
-	}
+	delete(s.objects, key)
+	s.keys.Remove(key)
 }
 
 // Object describes the object key and tells whether there is one.
@@ -52,7 +50,7 @@ func (s *Store) Bytes(key string) ([]byte, bool) {
 func (s *Store) Keys() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.Clone(s.sortedKeys())
+	return slices.Clone(s.keys.Sorted())
 }
 
 // Uploads gives the uploads that are neither completed nor aborted, in the

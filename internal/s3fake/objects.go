@@ -74,10 +74,8 @@ func (s *Store) store(key, etag string, attrs writer.Attributes, c content, sum 
 	if o.Attributes.ContentType == "" {
 		o.Attributes.ContentType = "binary/octet-stream"
 	}
-	if s.objects[key] == nil {
-		s.keys.stale = true
-	}
 	s.objects[key] = o
+	s.keys.Add(key)
 	return o.describe()
 }
 

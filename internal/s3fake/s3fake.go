@@ -17,6 +17,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/s3mpfs/s3mpfs/internal/s3keys"
 	"github.com/s3mpfs/s3mpfs/writer"
 )
 
@@ -50,7 +51,7 @@ type Store struct {
 	serial  uint64 // of the last ETag, upload ID or token given out
 	objects map[string]*object
 	uploads map[string]*upload
-	keys    keyList
+	keys    s3keys.Set
 }
 
 // object is one version; nothing in it changes.
