@@ -87,7 +87,6 @@ func putIfNoneMatch(t *suite) {
 }
 
 func putIfMatch(t *suite) {
-	t.unless(t.UncheckedMatch, "ignores If-Match")
 	_, err := t.putIf(pattern(1, 10), writer.Condition{IfMatch: `"d41d8cd98f00b204e9800998ecf8427e"`})
 	t.fails(err, writer.ErrPrecondition)
 	t.gone("k")

@@ -31,11 +31,10 @@ type Options struct {
 	UncheckedSums bool
 	// UncheckedNumbers: part numbers at completion may have gaps.
 	UncheckedNumbers bool
-	// UncheckedMatch: If-Match is ignored where an object is made.
+	// UncheckedMatch: If-Match is ignored at completion.
 	UncheckedMatch bool
-	// UncheckedCopy: conditions on the target of a CopyObject are ignored.
-	UncheckedCopy bool
-	// UncheckedCopySource: the ETag of a CopyObject's source is ignored.
+	// UncheckedCopySource: neither the ETag of a copy's source nor the end of a
+	// range is looked at.
 	UncheckedCopySource bool
 	// UncheckedAbort: an upload that was aborted is not missed.
 	UncheckedAbort bool

@@ -45,9 +45,9 @@ func TestContractOnMoto(t *testing.T) {
 	}
 	o := storetest.Options{
 		Checksum: writer.CRC64NVME, UncheckedSums: true, UncheckedNumbers: true, UncheckedMatch: true,
-		UncheckedCopy: true, UncheckedCopySource: true,
-		UncheckedAbort: true, // UploadPart answers 500
-		RefusedKeys:    []string{"new\nline"},
+		UncheckedCopySource: true,
+		UncheckedAbort:      true, // UploadPart answers 500
+		RefusedKeys:         []string{"new\nline"},
 	}
 	storetest.Run(t, o, opener(server, o.Checksum, func(*s3store.Config) {}))
 }
