@@ -110,7 +110,6 @@ func TestExclusiveCreation(t *testing.T) {
 			}
 			a.wantObject(name, random(2, n))
 		}
-		a.wantExit = exitNotDurable
 	})
 }
 

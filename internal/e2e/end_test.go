@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"bytes"
-	"errors"
 	"os"
 	"strings"
 	"syscall"
@@ -67,7 +66,7 @@ func TestPlainUmount(t *testing.T) {
 
 // TestAKilledWriterPublishes what it wrote, as on every file system.
 func TestAKilledWriterPublishes(t *testing.T) {
-	for _, signal := range []string{"KILL", "TERM", "INT", "HUP"} {
+	for _, signal := range []string{"KILL", "TERM", "HUP"} {
 		t.Run(signal, func(t *testing.T) {
 			t.Parallel()
 			m := mountBucket(t, all.versitygw(t))
@@ -102,7 +101,8 @@ fd = os.open(os.environ["MNT"] + "/f", os.O_WRONLY | os.O_CREAT)
 done = 0
 while done < len(src):
 	done += os.write(fd, src[done:done + (1 << 20)])
-os.close(fd)'`)
+os.close(fd)
+signal.setitimer(signal.ITIMER_REAL, 0)'`)
 	m.wantObject("f", random(4, 60*mib))
 }
 
@@ -146,9 +146,6 @@ func TestStaleMount(t *testing.T) {
 	dead := b.mount()
 	dead.signal(syscall.SIGKILL)
 	dead.wait()
-	if _, err := os.Stat(dead.dir); !errors.Is(err, syscall.ENOTCONN) {
-		t.Fatalf("stat of the mount point: %v", err)
-	}
 	code, output := b.s3mpfs(append([]string{"mount"}, b.mountArgs(dead.dir)...)...)
 	if code != exitMountpoint || !strings.Contains(output, "stale") || !strings.Contains(output, "s3mpfs umount "+dead.dir) {
 		t.Errorf("exit code %d: %s", code, output)

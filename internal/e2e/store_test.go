@@ -20,6 +20,8 @@ type store struct {
 	checksums bool
 	// ifMatch: it honours If-Match in CompleteMultipartUpload.
 	ifMatch bool
+	// lines: it takes keys of several lines.
+	lines bool
 }
 
 // stores are the servers that run.
@@ -42,7 +44,7 @@ func (a *stores) versitygw(t *testing.T) *store {
 		if err != nil {
 			t.Fatal(err)
 		}
-		a.vgw = &store{Server: s, checksums: true, ifMatch: true}
+		a.vgw = &store{Server: s, checksums: true, ifMatch: true, lines: true}
 	}
 	return a.vgw
 }
