@@ -1,7 +1,6 @@
 package s3store
 
 import (
-	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -177,7 +176,11 @@ func newFailure(op *operation, w *watch, err error) *failure {
 // fromAnswer classifies an error that the store has sent.
 func (f *failure) fromAnswer(api smithy.APIError, region string, err error) {
 	f.Code = api.ErrorCode()
-	f.Err = &cause{cmp.Or(api.ErrorMessage(), fmt.Sprintf("HTTP status %d", f.Status)), err, region}
+	text := api.ErrorMessage()
+	if text == "" || text == "UnknownError" { // the SDK's word for no message
+		text = fmt.Sprintf("HTTP status %d", f.Status)
+	}
+	f.Err = &cause{text, err, region}
 	if known, ok := codes[f.Code]; ok && !(f.Code == "NotFound" && f.Status != http.StatusNotFound) {
 		f.Class, f.cure = known.class, known.remedy
 		return
