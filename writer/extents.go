@@ -70,3 +70,11 @@ func (xs extents) at(lo, hi int64) extent {
 	}
 	return extent{lo: lo, hi: hi}
 }
+
+// end is where the last extent ends, 0 where there is none.
+func (xs extents) end() int64 {
+	if len(xs) == 0 {
+		return 0
+	}
+	return xs[len(xs)-1].hi
+}

@@ -60,7 +60,7 @@ func (f *File) makeRoom(index, lo, hi int64, r *reserved) error {
 	}
 	b := r.take()
 	if b == nil {
-		data, err := f.engine.wait(f, func() (bool, error) { return false, errReserve })
+		data, err := f.engine.wait(f, f.engine.landing, func() (bool, error) { return false, errReserve })
 		switch {
 		case errors.Is(err, errReserve):
 			b = r.open()
@@ -80,6 +80,10 @@ func (f *File) makeRoom(index, lo, hi int64, r *reserved) error {
 	}
 	return nil
 }
+
+// landing tells whether something is in flight that will give memory back
+// without needing any.
+func (e *Engine) landing() bool { return e.inFlight.Load() > 0 }
 
 // missing tells what of [lo, hi) must be fetched, and pins the blocks into
 // which it will be.

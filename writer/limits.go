@@ -74,7 +74,8 @@ func (o Options) largestPart() int64 {
 // may be only one upload long.
 func (o Options) maxFileSize() int64 {
 	if !o.UniformParts && !o.Atomic {
-		return o.Limits.MaxObject
+		// One number is left for new bytes behind the copies of the old ones.
+		return min(o.Limits.MaxObject, int64(o.Limits.MaxParts-1)*o.Limits.MaxCopy)
 	}
 	var sum int64
 	for n := int32(1); n < o.Limits.MaxParts; n++ {

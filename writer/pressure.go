@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"errors"
 	"slices"
+
+	"github.com/s3mpfs/s3mpfs/internal/memory"
 )
 
 // relievers bounds how many files are published at the same time only to free
@@ -27,7 +29,8 @@ func (e *Engine) OnPressure(shed func() bool) {
 // file's own bytes are sent or published to get it if nothing else helps. op
 // is held.
 func (f *File) obtain(index int64) error {
-	data, err := f.engine.wait(f, f.giveWay)
+	coming := func() bool { return f.engine.relieve(f) }
+	data, err := f.engine.wait(f, coming, f.giveWay)
 	if err != nil {
 		return err
 	}
@@ -41,11 +44,10 @@ func (f *File) obtain(index int64) error {
 	return nil
 }
 
-// wait gives a block of memory for f. In this order: a free one; one that holds
-// what S3 holds too; one that a part in flight, or another file that is
-// published for the purpose, gives back; and when none of these is left, what
-// last frees. last tells whether it freed anything.
-func (e *Engine) wait(f *File, last func() (bool, error)) ([]byte, error) {
+// wait gives a block of memory for f: a free one, or one that holds what S3
+// holds too, or one that is given back while coming tells that some will be.
+// When nothing is coming it calls last, which tells whether it freed any.
+func (e *Engine) wait(f *File, coming func() bool, last func() (bool, error)) (memory.Block, error) {
 	for {
 		if b := e.pool.TryGet(); b != nil {
 			return b, nil
@@ -60,11 +62,12 @@ func (e *Engine) wait(f *File, last func() (bool, error)) ([]byte, error) {
 		if err := f.Err(); err != nil {
 			return nil, err
 		}
-		if !e.relieve(f) {
-			if freed, err := last(); err != nil || freed {
-				if err != nil {
-					return nil, err
-				}
+		if !coming() {
+			freed, err := last()
+			if err != nil {
+				return nil, err
+			}
+			if freed {
 				continue
 			}
 		}
@@ -204,7 +207,7 @@ func (f *File) giveWay() (bool, error) {
 		defer f.mu.Unlock()
 		return false, f.alive()
 	}
-	segments, made := f.segments(), f.partCount()
+	segments, made := f.segments(f.size), f.partCount()
 	f.mu.Unlock()
 	pieces := plan(segments, made+1, f.engine.o)
 	if k := f.early(pieces, made); k > 0 {

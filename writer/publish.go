@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sort"
 )
 
 // Publish makes the content an object: durable and visible under its key when
@@ -48,7 +49,8 @@ func (f *File) publish() error {
 		f.fail(err)
 		err = f.alive()
 	} else if err = f.alive(); err == nil {
-		f.published(object)
+		f.rebase(object, f.size)
+		f.become(clean)
 	}
 	f.mu.Unlock()
 	f.engine.returned()
@@ -71,18 +73,18 @@ func (f *File) rescue() {
 	}
 }
 
-// published makes object the base of what comes; mu is held.
-func (f *File) published(object Object) {
+// rebase makes object, which holds all changes before offset to, the base of
+// what comes; mu is held.
+func (f *File) rebase(object Object, to int64) {
 	if f.upload != nil {
 		f.upload.cancel()
 		f.upload = nil
 	}
 	f.base(object)
 	f.exclusive = false
-	for _, b := range f.blocks {
-		b.dirty = false
+	for i, b := range f.blocks {
+		b.dirty = b.dirty && (i+1)*f.engine.o.BlockSize > to
 	}
-	f.become(clean)
 }
 
 // makeObject gives S3 the content by whatever way costs least; op is held.
@@ -152,16 +154,34 @@ func (f *File) put(key string, attrs Attributes, cond Condition) (Object, error)
 }
 
 // sendRest makes parts of everything that is none yet, and sends again those
-// that changed; it returns when S3 holds them all. op is held.
+// that changed; it returns when S3 holds them all. Where the part numbers do
+// not suffice the file is folded first. op is held.
 func (f *File) sendRest() error {
-	f.resend()
-	f.mu.Lock()
-	segments, made := f.segments(), f.partCount()
-	f.mu.Unlock()
-	pieces, err := f.planRest(segments, made)
-	if err != nil {
-		return err
+	for folded := int64(0); ; {
+		f.resend()
+		f.mu.Lock()
+		segments, made := f.segments(f.size), f.partCount()
+		f.mu.Unlock()
+		pieces := plan(segments, made+1, f.engine.o)
+		if f.fits(pieces, made) {
+			return f.sendPieces(pieces)
+		}
+		to, err := f.fold(pieces, made, folded)
+		if err != nil {
+			return err
+		}
+		folded = to
 	}
+}
+
+// fits tells whether there are numbers for pieces behind made parts.
+func (f *File) fits(pieces []piece, made int32) bool {
+	return int(made)+len(pieces) <= int(f.engine.o.Limits.MaxParts)
+}
+
+// sendPieces makes parts of pieces and waits until S3 holds all parts; op is
+// held.
+func (f *File) sendPieces(pieces []piece) error {
 	if err := f.emitAll(pieces); err != nil {
 		return err
 	}
@@ -170,21 +190,46 @@ func (f *File) sendRest() error {
 	return f.quiet()
 }
 
-// planRest plans for as few parts as numbers are left: where the file is
-// changed in very many places, copies between them are given up, the shortest
-// first.
-func (f *File) planRest(segments []segment, made int32) ([]piece, error) {
-	o := f.engine.o
-	for shortest := o.Limits.MinPart; ; shortest *= 2 {
-		o.Limits.MinPart = shortest
-		pieces := plan(segments, made+1, o)
-		if made+int32(len(pieces)) <= o.Limits.MaxParts {
-			return pieces, nil
-		}
-		if shortest > f.Size() {
-			return nil, fmt.Errorf("%w: %d parts are needed", ErrTooBig, int(made)+len(pieces))
-		}
+// fold publishes as much of the file as one upload takes: changes up to some
+// offset beyond least, and behind it what objects hold. The result, which the
+// next upload needs only a few large copies of, becomes the base of the other
+// changes. op is held.
+func (f *File) fold(pieces []piece, made int32, least int64) (to int64, err error) {
+	tooBig := fmt.Errorf("%w: %d parts are needed", ErrTooBig, int(made)+len(pieces))
+	if f.engine.o.Atomic || f.engine.o.UniformParts {
+		return 0, tooBig
 	}
+	rest := func(to int64) []piece {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		return plan(f.segments(to), made+1, f.engine.o)
+	}
+	to = pieces[0].lo
+	n := sort.Search(len(pieces), func(i int) bool { return !f.fits(rest(pieces[i].hi), made) })
+	if n > 0 {
+		to = pieces[n-1].hi
+	}
+	part := rest(to)
+	if to <= least || !f.fits(part, made) {
+		return 0, tooBig
+	}
+	return to, f.publishUpTo(to, part)
+}
+
+// publishUpTo publishes pieces, which hold the changes before offset to; op is
+// held.
+func (f *File) publishUpTo(to int64, pieces []piece) error {
+	if err := f.sendPieces(pieces); err != nil {
+		return err
+	}
+	object, err := f.complete()
+	if err != nil {
+		return err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.rebase(object, to)
+	return f.alive()
 }
 
 // emitAll makes pieces the next parts; op is held.
@@ -240,7 +285,7 @@ func (f *File) complete() (Object, error) {
 		f.mu.Unlock()
 		return Object{}, err
 	}
-	c := Completion{Size: f.size, Checksum: Checksum{Algorithm: u.id.Checksum}, Condition: f.condition()}
+	c := Completion{Size: u.cursor, Checksum: Checksum{Algorithm: u.id.Checksum}, Condition: f.condition()}
 	parts := make([]Part, len(u.parts))
 	for i, p := range u.parts {
 		parts[i] = p.result
@@ -256,8 +301,9 @@ func (f *File) complete() (Object, error) {
 }
 
 // segments describes what is not yet part of the running upload: bytes that
-// must be sent, and ranges of objects; mu is held.
-func (f *File) segments() []segment {
+// must be sent, and ranges of objects. Changes from offset to on are left out;
+// the file is then as long as what is left. mu is held.
+func (f *File) segments(to int64) []segment {
 	size := f.engine.o.BlockSize
 	var out []segment
 	add := func(s segment) {
@@ -277,14 +323,14 @@ func (f *File) segments() []segment {
 	}
 	for _, i := range f.dirtyBlocks() {
 		for _, v := range f.blocks[i].valid {
-			if lo, hi := max(pos, i*size+v.lo), i*size+v.hi; lo < hi {
+			if lo, hi := max(pos, i*size+v.lo), min(to, i*size+v.hi); lo < hi {
 				below(lo)
 				add(segment{lo: lo, hi: hi})
 				pos = hi
 			}
 		}
 	}
-	below(f.size)
+	below(max(to, f.below.end()))
 	return out
 }
 

@@ -127,7 +127,7 @@ func (f *File) advance() error {
 			f.mu.Unlock()
 			return err
 		}
-		segments := f.segments()
+		segments := f.segments(f.size)
 		made := f.partCount()
 		f.mu.Unlock()
 		pieces := plan(segments, made+1, f.engine.o)
