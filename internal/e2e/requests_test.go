@@ -69,7 +69,8 @@ func TestRequestsOfSequentialFiles(t *testing.T) {
 						others += count.Requests
 					}
 				}
-				if others > 2 {
+				// cp asks for the name twice before it makes the file.
+				if others > 5 {
 					t.Errorf("%d more requests (overwrite: %v): %v", others, overwrite, all)
 				}
 			}

@@ -1,0 +1,70 @@
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/s3mpfs/s3mpfs/internal/s3discard"
+	"github.com/s3mpfs/s3mpfs/internal/s3server"
+)
+
+// discarding is a mount with a budget of 256 MiB over an endpoint that throws
+// content away.
+func discarding(t *testing.T) *mount {
+	t.Helper()
+	d, err := s3discard.Start(s3discard.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := d.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	s := &store{Server: &s3server.Server{Endpoint: d.URL, AccessKey: "test", SecretKey: "testtest", Region: "us-east-1"}}
+	return mountBucket(t, s, "--memory", "256MiB")
+}
+
+// wantMemory checks the most memory that the process ever had resident.
+func (m *mount) wantMemory(most int64) {
+	m.t.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", m.cmd.Process.Pid))
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	_, after, _ := strings.Cut(string(status), "VmHWM:")
+	var kB int64
+	if _, err := fmt.Sscan(after, &kB); err != nil {
+		m.t.Fatal(err)
+	}
+	if kB*kib > most {
+		m.t.Errorf("resident memory was %d MiB, want at most %d", kB/1024, most/mib)
+	}
+}
+
+// TestMemory: the budget holds, whatever the file's size.
+func TestMemory(t *testing.T) {
+	t.Parallel()
+	t.Run("a file of 20 GiB", func(t *testing.T) {
+		t.Parallel()
+		m := discarding(t)
+		m.sh(`dd if=/dev/zero of=$MNT/f bs=1M count=20480 status=none; test $(stat -c %s $MNT/f) = $((20 << 30))`)
+		m.wantMemory(320 * mib)
+		m.sh(`dd if=$MNT/f of=/dev/null bs=1M count=4096 status=none`)
+		m.wantMemory(320 * mib)
+	})
+	t.Run("many files at once", func(t *testing.T) {
+		t.Parallel()
+		m := discarding(t)
+		m.sh(`python3 -c '
+import os
+files = [os.open(os.environ["MNT"] + "/f%d" % i, os.O_WRONLY | os.O_CREAT) for i in range(400)]
+for n in range(30):
+	for f in files: assert os.write(f, b"x" * 100000) == 100000
+for f in files: os.close(f)'
+			ls -l $MNT | awk '$5 == 3000000' | wc -l | grep -qx 400`)
+		m.wantMemory(320 * mib)
+	})
+}
