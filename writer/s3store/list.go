@@ -2,6 +2,7 @@ package s3store
 
 import (
 	"context"
+	"errors"
 	"net/url"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -24,12 +25,12 @@ func (s *Store) List(ctx context.Context, prefix, delimiter, token string, limit
 
 func (s *Store) list(ctx context.Context, op *operation, delimiter, token string, limit int32) (objects []writer.Object, prefixes []string, next string, err error) {
 	out, err := run(ctx, s, op, func(ctx context.Context, c *s3.Client) (*s3.ListObjectsV2Output, error) {
-		return c.ListObjectsV2(ctx, &s3.ListObjectsV2Input{
+		return listing(c.ListObjectsV2(ctx, &s3.ListObjectsV2Input{
 			Bucket: &s.cfg.Bucket, Prefix: optional(op.key), Delimiter: optional(delimiter),
 			ContinuationToken: optional(token), MaxKeys: aws.Int32(min(limit, pageSize)),
 			EncodingType: types.EncodingTypeUrl, // XML cannot hold every key
 			RequestPayer: s.payer(), ExpectedBucketOwner: s.owner(),
-		})
+		}))
 	})
 	if err != nil {
 		return nil, nil, "", err
@@ -49,6 +50,17 @@ func (s *Store) list(ctx context.Context, op *operation, delimiter, token string
 		next = aws.ToString(out.NextContinuationToken)
 	}
 	return objects, prefixes, next, nil
+}
+
+// errNoListing says that the answer is another document, such as the page of a
+// proxy, which the SDK takes for an empty listing.
+var errNoListing = errors.New("the answer is no listing of a bucket")
+
+func listing(out *s3.ListObjectsV2Output, err error) (*s3.ListObjectsV2Output, error) {
+	if err == nil && out.Name == nil && out.IsTruncated == nil && out.MaxKeys == nil && out.KeyCount == nil {
+		return nil, errNoListing
+	}
+	return out, err
 }
 
 // keyDecoder reads keys as the store says it has written them. A key that

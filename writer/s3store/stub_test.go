@@ -153,7 +153,7 @@ const (
 	completedXML = `<CompleteMultipartUploadResult><ETag>"done-1"</ETag></CompleteMultipartUploadResult>`
 	copiedXML    = `<CopyObjectResult><ETag>"copy"</ETag></CopyObjectResult>`
 	partXML      = `<CopyPartResult><ETag>"part"</ETag></CopyPartResult>`
-	emptyListXML = `<ListBucketResult></ListBucketResult>`
+	emptyListXML = `<ListBucketResult><Name>bucket</Name></ListBucketResult>`
 )
 
 // open gives a store on the stub that tries again at once.

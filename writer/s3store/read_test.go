@@ -1,0 +1,106 @@
+package s3store
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"testing"
+
+	"github.com/s3mpfs/s3mpfs/writer"
+)
+
+const alphabet = "abcdefghijklmnopqrstuvwxyz"
+
+// serveRange answers a ranged GET of the alphabet, and drops the connection
+// after n bytes where n is not negative.
+func serveRange(n int) answerTo {
+	return func(w http.ResponseWriter, r *request) {
+		var first, last int
+		fmt.Sscanf(r.Header.Get("Range"), "bytes=%d-%d", &first, &last)
+		w.Header().Set("Content-Range", fmt.Sprintf("bytes %d-%d/26", first, last))
+		w.Header().Set("Content-Length", itoa(last-first+1))
+		w.WriteHeader(http.StatusPartialContent)
+		text := alphabet[first : last+1]
+		if n < 0 {
+			w.Write([]byte(text))
+			return
+		}
+		w.Write([]byte(text[:n]))
+		w.(http.Flusher).Flush()
+		panic(http.ErrAbortHandler)
+	}
+}
+
+func TestAReadThatIsCutAsksForTheRest(t *testing.T) {
+	s := newStub(t, map[string][]answerTo{"GetObject": {serveRange(3), serveRange(0), cuts, serveRange(4), serveRange(-1)}})
+	var bytes int64
+	store := s.open(t, func(c *Config) { c.Observe = func(a Attempt) { bytes += a.Bytes } })
+	p := make([]byte, 20)
+	err := store.ReadRange(t.Context(), writer.Object{Key: "k", ETag: `"e"`}, 2, p[:1], p[1:5], p[5:5], p[5:])
+	if err != nil || string(p) != alphabet[2:22] || bytes != 20 {
+		t.Fatalf("%q, %d bytes counted: %v", p, bytes, err)
+	}
+	for i, want := range []string{"bytes=2-21", "bytes=5-21", "bytes=5-21", "bytes=5-21", "bytes=9-21"} {
+		r := s.seen("GetObject")[i]
+		if r.Header.Get("Range") != want || r.Header.Get("If-Match") != `"e"` {
+			t.Errorf("request %d: %v, want the range %s", i, r.Header, want)
+		}
+	}
+}
+
+func TestAReadUsesTheConnectionAgain(t *testing.T) {
+	connections := map[string]bool{}
+	s := newStub(t, map[string][]answerTo{"GetObject": {func(w http.ResponseWriter, r *request) {
+		connections[r.RemoteAddr] = true
+		serveRange(-1)(w, r)
+	}}})
+	store := s.open(t)
+	for range 5 {
+		if err := store.ReadRange(t.Context(), writer.Object{Key: "k"}, 0, make([]byte, 10)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(connections) != 1 {
+		t.Errorf("%d connections for 5 reads", len(connections))
+	}
+}
+
+func TestAnswersThatAreNotTheRange(t *testing.T) {
+	for name, c := range map[string]struct {
+		answer answerTo
+		want   error
+	}{
+		"replaced":        {fails(412, "PreconditionFailed", ""), writer.ErrPrecondition},
+		"gone":            {fails(404, "NoSuchKey", ""), writer.ErrNotFound},
+		"beyond the end":  {fails(416, "InvalidRange", ""), writer.ErrInvalid},
+		"archived":        {fails(403, "InvalidObjectState", ""), writer.ErrArchived},
+		"no range at all": {says(alphabet), writer.ErrInvalid},
+		"another range": {func(w http.ResponseWriter, r *request) {
+			w.Header().Set("Content-Range", "bytes 1-5/26")
+			w.WriteHeader(http.StatusPartialContent)
+			w.Write([]byte("bcdef"))
+		}, writer.ErrInvalid},
+		"less": {func(w http.ResponseWriter, r *request) {
+			w.Header().Set("Content-Range", "bytes 2-5/6")
+			w.WriteHeader(http.StatusPartialContent)
+			w.Write([]byte("cdef"))
+		}, writer.ErrInvalid},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newStub(t, map[string][]answerTo{"GetObject": {c.answer}})
+			err := s.open(t).ReadRange(t.Context(), writer.Object{Key: "k", ETag: `"e"`}, 2, make([]byte, 10))
+			if !errors.Is(err, c.want) {
+				t.Error(err)
+			}
+			s.count(t, "GetObject", 1)
+		})
+	}
+}
+
+func TestAStoreWithoutRangesServesFromTheStart(t *testing.T) {
+	s := newStub(t, map[string][]answerTo{"GetObject": {says(alphabet)}})
+	p := make([]byte, 10)
+	if err := s.open(t).ReadRange(t.Context(), writer.Object{Key: "k"}, 0, p); err != nil || string(p) != alphabet[:10] {
+		t.Errorf("%q, %v", p, err)
+	}
+}
