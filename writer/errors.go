@@ -34,6 +34,9 @@ var (
 	// ErrAtomic: what was asked needs the file to be published before it is
 	// closed, and Options.Atomic forbids that.
 	ErrAtomic = errors.New("needs the file published before close, which atomic mode forbids")
+	// ErrUnlinked: what was asked needs the file published, but its name is
+	// gone.
+	ErrUnlinked = errors.New("needs the file published, but it was removed")
 	// ErrClosed: the file or the engine was closed.
 	ErrClosed = errors.New("already closed")
 	// ErrStarted: too late, S3 knows of the file already.

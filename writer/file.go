@@ -64,6 +64,7 @@ type File struct {
 	blocks    map[int64]*block // by offset / block size
 	upload    *upload          // the running one; nil while none is needed
 	bytesSent int64
+	unlinked  bool // its name is gone: it is never published
 
 	leaving sync.WaitGroup // uploads given up and not yet aborted
 }
@@ -312,6 +313,16 @@ func (f *File) Rename(key string) error {
 	}
 	f.key = key
 	return f.alive()
+}
+
+// Unlink tells the file that its name has been removed. It can be written and
+// read on, as far as that needs nothing to be published (else ErrUnlinked), but
+// never becomes an object: Publish has nothing to do, and Release aborts the
+// upload.
+func (f *File) Unlink() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.unlinked = true
 }
 
 // Moved tells a clean file that the object it holds is now object: a copy of

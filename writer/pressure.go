@@ -213,8 +213,8 @@ func (f *File) giveWay() (bool, error) {
 	if k := f.early(pieces, made); k > 0 {
 		return true, f.emitAll(pieces[:k])
 	}
-	if f.engine.o.Atomic {
-		return false, errors.Join(errNoMemory, ErrAtomic)
+	if err := f.mayPublish(); err != nil {
+		return false, errors.Join(errNoMemory, err)
 	}
 	return len(segments) > 0, f.publish()
 }

@@ -21,17 +21,31 @@ func (f *File) Publish() error {
 // publishMidway publishes because something could not be done otherwise; op is
 // held.
 func (f *File) publishMidway() error {
-	if f.engine.o.Atomic {
-		return ErrAtomic
+	if err := f.mayPublish(); err != nil {
+		return err
 	}
 	return f.publish()
+}
+
+// mayPublish tells why the file must not be published unless its program asks
+// for it.
+func (f *File) mayPublish() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch {
+	case f.unlinked:
+		return ErrUnlinked
+	case f.engine.o.Atomic:
+		return ErrAtomic
+	}
+	return nil
 }
 
 // publish is Publish; op is held.
 func (f *File) publish() error {
 	f.mu.Lock()
-	switch f.state {
-	case dirty:
+	switch {
+	case f.state == dirty && !f.unlinked:
 		f.become(publishing)
 		f.mu.Unlock()
 	default:
@@ -196,7 +210,7 @@ func (f *File) sendPieces(pieces []piece) error {
 // changes. op is held.
 func (f *File) fold(pieces []piece, made int32, least int64) (to int64, err error) {
 	tooBig := fmt.Errorf("%w: %d parts are needed", ErrTooBig, int(made)+len(pieces))
-	if f.engine.o.Atomic || f.engine.o.UniformParts {
+	if f.engine.o.UniformParts || f.mayPublish() != nil {
 		return 0, tooBig
 	}
 	rest := func(to int64) []piece {

@@ -148,7 +148,7 @@ func (f *File) advance() error {
 // outOfNumbers makes an object of what there is, so that the file can go on
 // with a few large copies of it. op is held.
 func (f *File) outOfNumbers() error {
-	if f.engine.o.Atomic || f.engine.o.UniformParts {
+	if f.engine.o.UniformParts || f.mayPublish() != nil {
 		f.due = f.engine.o.PartSize
 		return nil
 	}
