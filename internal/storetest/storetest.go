@@ -7,6 +7,7 @@ package storetest
 import (
 	"context"
 	"math/rand/v2"
+	"sync"
 	"testing"
 
 	"github.com/s3mpfs/s3mpfs/writer"
@@ -84,13 +85,19 @@ type suite struct {
 // minPart is S3's smallest part that is not the last, in bytes.
 const minPart = 5 << 20
 
-// pattern gives n bytes that look random; another seed gives other bytes.
-func pattern(seed uint64, n int) []byte {
-	var key [32]byte
-	key[0], key[1] = byte(seed), byte(seed>>8)
-	p := make([]byte, n)
-	rand.NewChaCha8(key).Read(p) // never fails
+// random is what all patterns are cut from: as long as the longest of them and
+// some more, so that each seed begins elsewhere.
+var random = sync.OnceValue(func() []byte {
+	p := make([]byte, 4*minPart)
+	rand.NewChaCha8([32]byte{}).Read(p) // never fails
 	return p
+})
+
+// pattern gives n bytes that look random; another seed gives other bytes.
+// Nobody changes them.
+func pattern(seed uint64, n int) []byte {
+	begin := int(seed) * 4099
+	return random()[begin : begin+n : begin+n]
 }
 
 // unless ends a sub-test that the server behind the store cannot pass.
