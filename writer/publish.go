@@ -253,11 +253,7 @@ func (f *File) emitAll(pieces []piece) error {
 		if x.src == nil {
 			var err error
 			if release, err = f.fill(x.lo, x.hi); err != nil {
-				f.mu.Lock()
-				f.fail(err)
-				err = f.alive()
-				f.mu.Unlock()
-				return err
+				return f.failWith(err)
 			}
 		}
 		f.mu.Lock()

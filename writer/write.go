@@ -35,6 +35,9 @@ func (f *File) write(p []byte, off int64) (n int, err error) {
 	if err := f.admit(off, int64(len(p))); err != nil {
 		return 0, err
 	}
+	if err := f.fetchSmallBase(off, off+int64(len(p))); err != nil {
+		return 0, err
+	}
 	for n < len(p) {
 		c, err := f.writeBlock(p[n:], off+int64(n))
 		if n += c; err != nil {
@@ -45,6 +48,34 @@ func (f *File) write(p []byte, off int64) (n int, err error) {
 		err = f.advance()
 	}
 	return n, err
+}
+
+// fetchSmallBase takes the base of a file into memory before the first change,
+// if it is too small to be copied within S3 and the change [lo, hi) leaves some
+// of it. It must be fetched anyway; done now, nothing is lost if another writer
+// replaces it meanwhile. op is held.
+func (f *File) fetchSmallBase(lo, hi int64) error {
+	f.mu.Lock()
+	end := f.below.end()
+	needed := f.state == clean && end > 0 && end <= f.engine.o.Limits.MinCopySource && (lo > 0 || hi < end)
+	f.mu.Unlock()
+	if !needed {
+		return nil
+	}
+	release, err := f.fill(0, end)
+	if err != nil {
+		return f.failWith(err)
+	}
+	release()
+	return nil
+}
+
+// failWith is fail for those who do not hold mu, and gives the latched error.
+func (f *File) failWith(err error) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.fail(err)
+	return f.alive()
 }
 
 // admit refuses what the file cannot take: after a failure anything, else

@@ -1,0 +1,342 @@
+package writer_test
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"maps"
+	"sync"
+	"testing"
+
+	"github.com/s3mpfs/s3mpfs/internal/s3fake"
+	"github.com/s3mpfs/s3mpfs/internal/s3op"
+	"github.com/s3mpfs/s3mpfs/writer"
+)
+
+const miB = 1 << 20
+
+// open makes a bucket with Amazon's limits and an engine on it.
+func open(t *testing.T, o writer.Options) (*s3fake.Store, *writer.Engine) {
+	t.Helper()
+	store := s3fake.New(s3fake.Options{Checksum: writer.CRC64NVME})
+	engine, err := writer.New(store, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := engine.Close(); err != nil {
+			t.Error(err)
+		}
+		if left := store.Uploads(); len(left) > 0 {
+			t.Errorf("uploads left behind: %v", left)
+		}
+	})
+	return store, engine
+}
+
+func write(t *testing.T, f *writer.File, p []byte, off int64) {
+	t.Helper()
+	if n, err := f.WriteAt(p, off); err != nil || n != len(p) {
+		t.Fatalf("wrote %d of %d bytes: %v", n, len(p), err)
+	}
+}
+
+func closeFile(t *testing.T, f *writer.File) {
+	t.Helper()
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// requests compares what S3 was asked with want.
+func requests(t *testing.T, store *s3fake.Store, want map[string]int) {
+	t.Helper()
+	if got := store.Counts().Requests; !maps.Equal(got, want) {
+		t.Errorf("requests: %v, want %v", got, want)
+	}
+}
+
+func pattern(n int) []byte {
+	p := make([]byte, n)
+	for i := range p {
+		p[i] = byte(i * 2654435761 >> 7)
+	}
+	return p
+}
+
+func TestSequentialFileCostsOneCreateItsPartsAndOneComplete(t *testing.T) {
+	for _, row := range []struct {
+		size, puts, parts int
+	}{
+		{0, 1, 0}, {1, 1, 0}, {5*miB - 1, 1, 0}, {10*miB - 1, 1, 0},
+		{10 * miB, 0, 1}, {10*miB + 1, 0, 2}, {30 * miB, 0, 3}, {30*miB + 1, 0, 4},
+	} {
+		store, engine := open(t, writer.Options{})
+		f, want := engine.Create("key", writer.FileOptions{}), pattern(row.size)
+		for off := 0; off < row.size; off += 128 << 10 {
+			write(t, f, want[off:min(off+128<<10, row.size)], int64(off))
+		}
+		closeFile(t, f)
+		if got, _ := store.Bytes("key"); !bytes.Equal(got, want) {
+			t.Errorf("%d bytes: the object differs", row.size)
+		}
+		expected := map[string]int{s3op.PutObject: 1}
+		if row.puts == 0 {
+			expected = map[string]int{s3op.CreateMultipartUpload: 1, s3op.UploadPart: row.parts, s3op.CompleteMultipartUpload: 1}
+		}
+		requests(t, store, expected)
+	}
+}
+
+func TestPatchedHeaderCostsOnePartMore(t *testing.T) {
+	store, engine := open(t, writer.Options{})
+	f, want := engine.Create("movie.mp4", writer.FileOptions{}), pattern(45*miB)
+	write(t, f, want, 0)
+	copy(want[36:], "mdat")
+	write(t, f, []byte("mdat"), 36)
+	closeFile(t, f)
+	if got, _ := store.Bytes("movie.mp4"); !bytes.Equal(got, want) {
+		t.Error("the object differs")
+	}
+	requests(t, store, map[string]int{s3op.CreateMultipartUpload: 1, s3op.UploadPart: 6, s3op.CompleteMultipartUpload: 1})
+}
+
+func TestOneByteEditOfALargeObject(t *testing.T) {
+	store, engine := open(t, writer.Options{})
+	content := pattern(200 * miB)
+	base := store.Set("key", content, writer.Attributes{})
+	f := engine.Open(base, writer.FileOptions{})
+	write(t, f, []byte{^content[100*miB]}, 100*miB)
+	closeFile(t, f)
+	content[100*miB] = ^content[100*miB]
+	if got, _ := store.Bytes("key"); !bytes.Equal(got, content) {
+		t.Error("the object differs")
+	}
+	counts := store.Counts()
+	if counts.Total() > 6 || counts.Uploaded > 2*10*miB || counts.Downloaded > 2*10*miB {
+		t.Errorf("it took %d requests, %d bytes up, %d down", counts.Total(), counts.Uploaded, counts.Downloaded)
+	}
+}
+
+func TestAppendToALargeObjectSendsTheNewBytesOnly(t *testing.T) {
+	store, engine := open(t, writer.Options{})
+	want := append(pattern(100*miB), "one line\n"...)
+	f := engine.Open(store.Set("log", want[:100*miB], writer.Attributes{}), writer.FileOptions{})
+	if off, n, err := f.Append([]byte("one line\n")); off != 100*miB || n != 9 || err != nil {
+		t.Fatal(off, n, err)
+	}
+	closeFile(t, f)
+	if got, _ := store.Bytes("log"); !bytes.Equal(got, want) {
+		t.Error("the object differs")
+	}
+	if c := store.Counts(); c.Uploaded != 9 || c.Downloaded != 0 {
+		t.Errorf("%d bytes up, %d down", c.Uploaded, c.Downloaded)
+	}
+}
+
+func TestCopyOfAnObjectMovesNoBytes(t *testing.T) {
+	store, engine := open(t, writer.Options{})
+	src := store.Set("from", pattern(64*miB), writer.Attributes{})
+	f := engine.Create("to", writer.FileOptions{})
+	if err := f.CopyFrom(src, 0, 0, src.Size); err != nil {
+		t.Fatal(err)
+	}
+	closeFile(t, f)
+	requests(t, store, map[string]int{s3op.CopyObject: 1})
+	if c := store.Counts(); c.Uploaded+c.Downloaded != 0 {
+		t.Errorf("%d bytes up, %d down", c.Uploaded, c.Downloaded)
+	}
+}
+
+func TestNothingWrittenNothingPublished(t *testing.T) {
+	store, engine := open(t, writer.Options{})
+	f := engine.Open(store.Set("key", []byte("old"), writer.Attributes{}), writer.FileOptions{})
+	if f.Dirty() {
+		t.Error("an object that was only opened is dirty")
+	}
+	closeFile(t, f)
+	requests(t, store, map[string]int{})
+}
+
+func TestAnotherWriterComesFirst(t *testing.T) {
+	for _, size := range []int{100, 20 * miB} {
+		store, engine := open(t, writer.Options{})
+		f := engine.Open(store.Set("key", pattern(size), writer.Attributes{}), writer.FileOptions{})
+		write(t, f, []byte("ours"), 0)
+		theirs := store.Set("key", []byte("theirs"), writer.Attributes{})
+		if err := f.Close(); !errors.Is(err, writer.ErrStale) {
+			t.Errorf("%d bytes: closed with %v, want ErrStale", size, err)
+		}
+		if now, _ := store.Object("key"); now.ETag != theirs.ETag {
+			t.Errorf("%d bytes: the other writer's object was replaced", size)
+		}
+		for _, u := range store.Uploads() { // parked
+			if err := store.AbortMultipartUpload(t.Context(), u); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
+
+func TestWhatWasWrittenIsParkedWhenAnotherWriterCameFirst(t *testing.T) {
+	store, engine := open(t, writer.Options{})
+	f := engine.Open(store.Set("key", []byte("old content"), writer.Attributes{}), writer.FileOptions{})
+	write(t, f, []byte("new"), 0)
+	store.Set("key", []byte("theirs"), writer.Attributes{})
+	if err := f.Close(); !errors.Is(err, writer.ErrStale) {
+		t.Fatal(err)
+	}
+	parked := store.Uploads()
+	if len(parked) != 1 {
+		t.Fatalf("%d uploads are parked, want 1", len(parked))
+	}
+	parts := store.Parts(parked[0].ID)
+	if _, err := store.CompleteMultipartUpload(t.Context(), parked[0], parts, writer.Completion{Size: 11}); err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := store.Bytes("key"); string(got) != "new content" {
+		t.Errorf("the parked upload holds %q", got)
+	}
+}
+
+func TestExclusiveCreateHasOneWinner(t *testing.T) {
+	for _, size := range []int{0, 12 * miB} {
+		store, engine := open(t, writer.Options{})
+		var wins, losses int
+		var mu sync.Mutex
+		var all sync.WaitGroup
+		for range 4 {
+			f := engine.Create("lock", writer.FileOptions{Exclusive: true})
+			write(t, f, make([]byte, size), 0)
+			all.Go(func() {
+				err := f.Close()
+				mu.Lock()
+				defer mu.Unlock()
+				if err == nil {
+					wins++
+				} else if errors.Is(err, writer.ErrExists) {
+					losses++
+				}
+			})
+		}
+		all.Wait()
+		if wins != 1 || losses != 3 {
+			t.Errorf("%d bytes: %d wins and %d losses", size, wins, losses)
+		}
+		_ = store
+	}
+}
+
+func TestDiscardLeavesNothing(t *testing.T) {
+	store, engine := open(t, writer.Options{})
+	f := engine.Create("key", writer.FileOptions{})
+	write(t, f, pattern(35*miB), 0)
+	if err := f.Discard(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.WriteAt([]byte("x"), 0); !errors.Is(err, writer.ErrDiscarded) {
+		t.Errorf("write after discard: %v", err)
+	}
+	if err := f.Release(); !errors.Is(err, writer.ErrDiscarded) {
+		t.Errorf("release: %v", err)
+	}
+	if keys := store.Keys(); len(keys) != 0 {
+		t.Errorf("objects: %v", keys)
+	}
+}
+
+func TestParkLeavesAnUploadThatCanBeCompleted(t *testing.T) {
+	store, engine := open(t, writer.Options{})
+	want := pattern(25*miB + 3)
+	f := engine.Create("key", writer.FileOptions{})
+	write(t, f, want, 0)
+	if err := f.Park(); err != nil {
+		t.Fatal(err)
+	}
+	_ = f.Release()
+	parked := store.Uploads()
+	if len(parked) != 1 {
+		t.Fatalf("%d uploads are parked, want 1", len(parked))
+	}
+	if _, err := store.CompleteMultipartUpload(t.Context(), parked[0], store.Parts(parked[0].ID), writer.Completion{Size: int64(len(want))}); err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := store.Bytes("key"); !bytes.Equal(got, want) {
+		t.Error("the parked parts are not what was written")
+	}
+}
+
+func TestAtomicRefusesWhatNeedsAPublish(t *testing.T) {
+	store, engine := open(t, writer.Options{Atomic: true})
+	f, want := engine.Create("key", writer.FileOptions{}), pattern(100*miB)
+	write(t, f, want, 0)
+	if err := f.Drain(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.ReadAt(make([]byte, 10), 20*miB); !errors.Is(err, writer.ErrAtomic) {
+		t.Errorf("read of a part sent: %v, want ErrAtomic", err)
+	}
+	if _, err := f.WriteAt([]byte("x"), 20*miB); !errors.Is(err, writer.ErrAtomic) {
+		t.Errorf("write into a part sent: %v, want ErrAtomic", err)
+	}
+	if keys := store.Keys(); len(keys) != 0 {
+		t.Errorf("published before close: %v", keys)
+	}
+	closeFile(t, f)
+	if got, _ := store.Bytes("key"); !bytes.Equal(got, want) {
+		t.Error("the refused write did harm")
+	}
+}
+
+func TestLimitsAreErrors(t *testing.T) {
+	_, engine := open(t, writer.Options{MaxHole: 100})
+	f := engine.Create("key", writer.FileOptions{})
+	defer func() { _ = f.Release() }()
+	if _, err := f.WriteAt([]byte("x"), 101); !errors.Is(err, writer.ErrHole) {
+		t.Errorf("a hole of 101 bytes: %v", err)
+	}
+	if err := f.Truncate(101); !errors.Is(err, writer.ErrHole) {
+		t.Errorf("a truncate to 101 bytes: %v", err)
+	}
+	if _, err := f.WriteAt([]byte("x"), engine.MaxFileSize()); !errors.Is(err, writer.ErrTooBig) {
+		t.Errorf("a write at the largest size: %v", err)
+	}
+	if _, err := f.WriteAt([]byte("x"), -1); err == nil {
+		t.Error("a negative offset was taken")
+	}
+	write(t, f, []byte("x"), 100)
+	if _, err := f.ReadAt(make([]byte, 1), 101); err != io.EOF {
+		t.Errorf("read at the end: %v", err)
+	}
+}
+
+// TestManySlowWriters has a thousand files open at once in memory for a
+// fraction of them.
+func TestManySlowWriters(t *testing.T) {
+	store, engine := open(t, writer.Options{Memory: 64 * miB})
+	const files, rounds, chunk = 1000, 20, 10_000
+	want := pattern(files * rounds)
+	var all sync.WaitGroup
+	for i := range files {
+		f := engine.Create(string(rune('a'+i%26))+string(want[i:i+1])+string(rune(0x100+i)), writer.FileOptions{})
+		all.Go(func() {
+			for r := range rounds {
+				p := bytes.Repeat(want[i*rounds+r:i*rounds+r+1], chunk)
+				if _, err := f.WriteAt(p, int64(r)*chunk); err != nil {
+					t.Error(err)
+				}
+			}
+			if err := f.Close(); err != nil {
+				t.Error(err)
+			}
+			got, _ := store.Bytes(f.Key())
+			for r := range rounds {
+				if !bytes.Equal(got[r*chunk:(r+1)*chunk], bytes.Repeat(want[i*rounds+r:i*rounds+r+1], chunk)) {
+					t.Errorf("file %d differs in round %d", i, r)
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
+}
