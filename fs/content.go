@@ -62,7 +62,7 @@ func (f *file) base() (writer.Object, error) {
 // install makes c the content.
 func (f *file) install(c *writer.File) {
 	f.mu.Lock()
-	f.content, f.told, f.logged = c, false, ""
+	f.content, f.told, f.counted, f.logged = c, false, false, ""
 	f.mu.Unlock()
 	f.tree.addOpen(f)
 }
@@ -254,6 +254,17 @@ func (f *file) finalise() {
 	}
 	if err := f.publish(); err != nil {
 		f.fail("finalise", err)
+		f.count(err)
+	}
+}
+
+// count puts a failure into the account that Finalise gives, once.
+func (f *file) count(err error) {
+	f.mu.Lock()
+	again := f.counted
+	f.counted = true
+	f.mu.Unlock()
+	if !again {
 		f.tree.addFailure(f, err)
 	}
 }
@@ -265,10 +276,25 @@ func dropped(err error) bool { return errors.Is(err, writer.ErrDiscarded) }
 func (f *file) drop() {
 	f.io.Lock()
 	defer f.io.Unlock()
+	f.condemn(writer.ErrClosed)
 	if c := f.current(); c != nil {
 		f.release(c)
 	}
 	f.tree.removeOpen(f)
+	f.dropReaders()
+}
+
+// dropReaders gives back the memory of reading. f.io is write-held.
+func (f *file) dropReaders() {
+	f.mu.Lock()
+	readers := append(f.retired, f.reader)
+	f.reader, f.retired = nil, nil
+	f.mu.Unlock()
+	for _, r := range readers {
+		if r != nil {
+			r.Close()
+		}
+	}
 }
 
 // fail gives the errno for err and writes the one line about each failure.

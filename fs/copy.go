@@ -57,13 +57,13 @@ func (h *handle) copyFrom(ctx context.Context, src writer.Object, srcOff, off, n
 	f := h.file
 	f.io.RLock()
 	defer f.io.RUnlock()
+	if err := h.failure(); err != nil {
+		return errnoOf(err)
+	}
 	h.note(caller(ctx))
-	err := h.failure()
+	c, err := f.changeable()
 	if err == nil {
-		var c *writer.File
-		if c, err = f.changeable(); err == nil {
-			err = c.CopyFrom(src, srcOff, off, n)
-		}
+		err = c.CopyFrom(src, srcOff, off, n)
 	}
 	f.touch()
 	return f.fail("copy_file_range", err)

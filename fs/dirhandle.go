@@ -26,6 +26,7 @@ var (
 	_ gofuse.FileLookuper     = (*dirHandle)(nil)
 	_ gofuse.FileSeekdirer    = (*dirHandle)(nil)
 	_ gofuse.FileFsyncdirer   = (*dirHandle)(nil)
+	_ gofuse.FileReleasedirer = (*dirHandle)(nil)
 )
 
 const dots = 2 // entries before the first page
@@ -43,16 +44,27 @@ func (h *dirHandle) Fsyncdir(context.Context, uint32) syscall.Errno { return 0 }
 // look anew.
 func (h *dirHandle) Seekdir(_ context.Context, position uint64) syscall.Errno {
 	if position == 0 {
-		h.listing = nil
+		h.leave()
 	}
 	h.position, h.page, h.added = int(position), nil, nil
 	return 0
+}
+
+// Releasedir ends the reading.
+func (h *dirHandle) Releasedir(context.Context, uint32) { h.leave() }
+
+func (h *dirHandle) leave() {
+	if h.listing != nil {
+		h.listing.read(-1)
+		h.listing = nil
+	}
 }
 
 // Readdirent gives the next entry, nil at the end.
 func (h *dirHandle) Readdirent(context.Context) (*fuse.DirEntry, syscall.Errno) {
 	if h.listing == nil {
 		h.listing = h.dir.tree.listingOf(h.dir.currentKey())
+		h.listing.read(+1)
 	}
 	if h.position < dots {
 		h.position++

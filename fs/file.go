@@ -45,6 +45,7 @@ type file struct {
 	writers int    // handles that may write
 	logged  string // the failure that was logged last
 	told    bool   // a program was told of the failure of content
+	counted bool   // the failure is in the tree's account
 }
 
 var (

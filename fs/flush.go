@@ -68,7 +68,7 @@ func (h *handle) Flush(ctx context.Context) syscall.Errno {
 	f.io.RLock()
 	defer f.io.RUnlock()
 	if err := h.failure(); err != nil {
-		return f.fail("close", err)
+		return errnoOf(err)
 	}
 	c := f.current()
 	if c == nil || f.isUnlinked() {

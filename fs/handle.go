@@ -90,6 +90,9 @@ func (h *handle) Write(ctx context.Context, p []byte, off int64) (uint32, syscal
 	f := h.file
 	f.io.RLock()
 	defer f.io.RUnlock()
+	if err := h.failure(); err != nil {
+		return 0, errnoOf(err)
+	}
 	h.note(caller(ctx))
 	n, err := h.write(p, off)
 	f.touch()
@@ -97,9 +100,6 @@ func (h *handle) Write(ctx context.Context, p []byte, off int64) (uint32, syscal
 }
 
 func (h *handle) write(p []byte, off int64) (n int, err error) {
-	if err := h.failure(); err != nil {
-		return 0, err
-	}
 	c, err := h.file.changeable()
 	if err != nil {
 		return 0, err
@@ -112,7 +112,7 @@ func (h *handle) write(p []byte, off int64) (n int, err error) {
 }
 
 // failure is that of content that was replaced since, as an open with O_TRUNC
-// does after a failure.
+// does after a failure. It was logged when it happened.
 func (h *handle) failure() error {
 	h.file.mu.Lock()
 	defer h.file.mu.Unlock()
@@ -125,11 +125,10 @@ func (h *handle) Fsync(context.Context, uint32) syscall.Errno {
 	f := h.file
 	f.io.RLock()
 	defer f.io.RUnlock()
-	err := h.failure()
-	if err == nil {
-		err = f.sync()
+	if err := h.failure(); err != nil {
+		return errnoOf(err)
 	}
-	return f.fail("fsync", err)
+	return f.fail("fsync", f.sync())
 }
 
 func (f *file) sync() error {
@@ -165,7 +164,7 @@ func (h *handle) Release(context.Context) syscall.Errno {
 		err := f.endUnlessOpen()
 		if err != nil && !told && !dropped(err) {
 			f.fail("close", err)
-			f.tree.addFailure(f, err)
+			f.count(err)
 		}
 	}
 	if last {
@@ -174,23 +173,15 @@ func (h *handle) Release(context.Context) syscall.Errno {
 	return 0
 }
 
-// closeReaders gives back the memory of reading unless somebody has opened the
-// file again.
+// closeReaders ends reading unless somebody has opened the file again.
 func (f *file) closeReaders() {
 	f.io.Lock()
 	defer f.io.Unlock()
 	f.mu.Lock()
-	if len(f.handles) > 0 {
-		f.mu.Unlock()
-		return
-	}
-	readers := append(f.retired, f.reader)
-	f.reader, f.retired = nil, nil
+	open := len(f.handles)
 	f.mu.Unlock()
-	for _, r := range readers {
-		if r != nil {
-			r.Close() // nobody reads any more
-		}
+	if open == 0 {
+		f.dropReaders()
 	}
 }
 

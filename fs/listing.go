@@ -36,6 +36,7 @@ type listing struct {
 	started  time.Time
 	told     time.Time // when S3 gave the last page
 	lastOwn  time.Time // when this mount last added a name
+	readers  int       // handles
 }
 
 // page is an answer to LIST.
@@ -64,16 +65,16 @@ const (
 	maxPages = 128
 	// filling is how long after this mount's last addition to a directory its
 	// listing is still believed when it says that a name is not there, so that
-	// a tool that copies many files does not ask for each. It ends for good
-	// when S3 was last asked fillingLimit ago.
-	filling      = 5 * time.Second
-	fillingLimit = time.Minute
+	// a tool that copies many files does not ask for each.
+	filling = 5 * time.Second
+	// busyLimit is how old a listing may become by its being used.
+	busyLimit = time.Minute
 )
 
 // believed tells whether a listing still answers lookups. One that took long to
-// read is believed for twice that time, so that ls and find, which look names up
-// after reading them, do not ask for each; one of a directory that this mount is
-// filling, while it does.
+// read is believed for twice that time, so that find, which looks names up after
+// reading them, does not ask for each; one that somebody is reading or whose
+// directory this mount is filling, up to busyLimit.
 func (l *listing) believed() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -82,7 +83,8 @@ func (l *listing) believed() bool {
 		return false
 	}
 	age := time.Since(l.told)
-	return age < max(ttl, 2*l.told.Sub(l.started)) || l.fillingLocked() && age < fillingLimit
+	busy := l.readers > 0 || l.fillingLocked()
+	return age < max(ttl, 2*l.told.Sub(l.started)) || busy && age < busyLimit
 }
 
 // fillingLocked tells whether this mount is adding names to the directory.
@@ -191,10 +193,10 @@ func (l *listing) merge(carry []entry, objects []writer.Object, prefixes []strin
 		dirs[name] = struct{}{}
 		entries = append(entries, entry{name: name, dir: true})
 	}
-	files := carry
+	files := append(make([]entry, 0, len(carry)+len(objects)), carry...)
 	for _, o := range objects {
 		if e, ok := l.fileEntry(o); ok {
-			files = append(files[:len(files):len(files)], e)
+			files = append(files, e)
 		}
 	}
 	last := lastKey(objects, prefixes)
@@ -301,6 +303,13 @@ func (l *listing) added() (entries []entry) {
 	}
 	slices.SortFunc(entries, func(a, b entry) int { return strings.Compare(a.name, b.name) })
 	return entries
+}
+
+// read counts the handles that read the listing.
+func (l *listing) read(delta int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.readers += delta
 }
 
 // locate gives the number of the page that holds a position, or of the next page to read.

@@ -2,6 +2,7 @@ package fs
 
 import (
 	"context"
+	"errors"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -45,13 +46,38 @@ func (d *dir) Rename(_ context.Context, name string, newParent gofuse.InodeEmbed
 func (t *Tree) renameFile(f *file, to string, replaced *file, noReplace bool) error {
 	f.io.Lock()
 	defer f.io.Unlock()
-	c := f.current()
-	if c != nil && !f.exists() && !noReplace && c.Rename(to) == nil {
+	if c := f.current(); c != nil && !f.exists() {
+		if noReplace {
+			if err := t.absent(to); err != nil {
+				return err
+			}
+		}
+		if c.Rename(to) != nil { // it has begun
+			return t.copyFile(f, to, replaced, noReplace)
+		}
 		t.replace(replaced)
 		t.moved(f, to)
 		t.note(to, entry{}, false)
 		return nil
 	}
+	return t.copyFile(f, to, replaced, noReplace)
+}
+
+// absent is [writer.ErrExists] if there is something under a key.
+func (t *Tree) absent(key string) error {
+	dirKey, name := split(key)
+	_, err := t.ask(dirKey, name)
+	switch {
+	case err == nil:
+		return writer.ErrExists
+	case errors.Is(err, writer.ErrNotFound):
+		return nil
+	}
+	return err
+}
+
+// copyFile moves f by a copy. f.io is write-held.
+func (t *Tree) copyFile(f *file, to string, replaced *file, noReplace bool) error {
 	if err := f.settle(); err != nil {
 		return err
 	}
@@ -61,6 +87,9 @@ func (t *Tree) renameFile(f *file, to string, replaced *file, noReplace bool) er
 	}
 	t.replace(replaced)
 	object, err := t.copy(src, to, f.attributes(), writer.Condition{IfNoneMatch: noReplace})
+	if noReplace && errors.Is(err, writer.ErrPrecondition) && t.absent(to) != nil {
+		return writer.ErrExists
+	}
 	if err != nil {
 		return err
 	}
@@ -127,6 +156,9 @@ func (f *file) relocate(object writer.Object) {
 	f.setObject(object, true)
 	f.mu.Unlock()
 	if old == nil {
+		return
+	}
+	if old.Moved(object) == nil {
 		return
 	}
 	f.release(old)

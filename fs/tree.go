@@ -28,6 +28,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	gofuse "github.com/hanwen/go-fuse/v2/fs"
+
 	"github.com/s3mpfs/s3mpfs/writer"
 )
 
@@ -87,7 +89,7 @@ func (t *Tree) Finalise(ctx context.Context) []Failure {
 	case <-done:
 	case <-ctx.Done():
 		for _, f := range t.openFiles() {
-			t.addFailure(f, fmt.Errorf("not finished: %w", context.Cause(ctx)))
+			f.count(fmt.Errorf("not finished: %w", context.Cause(ctx)))
 		}
 	}
 	t.mu.Lock()
@@ -108,13 +110,19 @@ func (t *Tree) publishAll() {
 	_ = files.Wait() // each file keeps its own failure
 }
 
-// Close ends every request and drops what was not published; call Finalise
-// first. The tree must not be mounted any more.
+// Close ends every request, drops what was not published and gives all memory
+// back; call Finalise first. The tree must not be mounted any more, except by
+// programs that outlive a detached mount, whose calls fail from now on.
 func (t *Tree) Close() {
 	t.stop()
 	for _, f := range t.openFiles() {
 		f.drop()
 	}
+	walk(&t.root.Inode, func(n gofuse.InodeEmbedder) {
+		if f, ok := n.(*file); ok {
+			f.drop()
+		}
+	})
 }
 
 func (t *Tree) openFiles() (files []*file) {

@@ -1,0 +1,323 @@
+package fs_test
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/s3mpfs/s3mpfs/fs"
+	"github.com/s3mpfs/s3mpfs/internal/s3op"
+)
+
+func TestKeysThatCannotBeNames(t *testing.T) {
+	m := mount(t, settings{})
+	long := strings.Repeat("x", 256)
+	for _, key := range []string{
+		"good", "a//b", "a/../c", "a/./c", "a/ok", long, "dir/" + long, "dir/",
+		"both", "both-x", "both/inside", "/root", "new\nline", "spaces and %+&", "ümläut",
+	} {
+		m.set(key, key)
+	}
+	if got, want := m.sh(`find . -print0 | sort -z | tr '\0' '\n'`), `.
+./a
+./a/ok
+./both
+./both-x
+./both/inside
+./dir
+./good
+./new
+line
+./spaces and %+&
+./ümläut
+`; got != want {
+		t.Errorf("the tree is\n%s", got)
+	}
+	if got := m.sh(`cat both/inside "spaces and %+&"`); got != "both/insidespaces and %+&" {
+		t.Errorf("contents: %q", got)
+	}
+	m.sh(`ls -l . a dir; ls both`)
+	log := m.log()
+	for _, key := range []string{`key=a//`, `key=a/../`, `key=both `, `key=/ `} {
+		if n := strings.Count(log, key); n != 1 {
+			t.Errorf("%s is logged %d times:\n%s", key, n, log)
+		}
+	}
+}
+
+func TestAFileAndADirectoryOfOneNameOnDifferentPages(t *testing.T) {
+	m := mount(t, settings{})
+	m.set("both", "")
+	m.set("both/inside", "")
+	for i := range 1500 {
+		m.set(fmt.Sprintf("both-%04d", i), "")
+	}
+	out := m.sh(`ls -U | sort | uniq -d; ls -U | wc -l; stat -c %F both`)
+	if out != "1501\ndirectory\n" {
+		t.Errorf("got %s", out)
+	}
+}
+
+func TestAHundredThousandNames(t *testing.T) {
+	m := mount(t, settings{Objects: 100_000})
+	for _, c := range []struct{ script, want string }{
+		{`ls many | wc -l`, "100000\n"},
+		{`ls -l many | tail -n +2 | wc -l`, "100000\n"},
+		{`find many -type f | wc -l`, "100000\n"},
+	} {
+		n := m.requests(func() {
+			if got := m.sh(c.script); got != c.want {
+				t.Errorf("%s: %s", c.script, got)
+			}
+		})
+		// The directory's own name is asked for again once a second.
+		const seconds = 30
+		if n[s3op.ListObjectsV2] > 100+seconds || n[s3op.HeadObject] > seconds {
+			t.Errorf("%s: %v", c.script, n)
+		}
+	}
+}
+
+func TestSeekInADirectory(t *testing.T) {
+	m := mount(t, settings{Objects: 3000})
+	out := m.sh(`python3 -c '
+import ctypes, os
+libc = ctypes.CDLL(None, use_errno=True)
+class dirent(ctypes.Structure):
+    _fields_ = [("ino", ctypes.c_ulong), ("off", ctypes.c_long), ("len", ctypes.c_ushort), ("type", ctypes.c_ubyte), ("name", ctypes.c_char * 256)]
+libc.opendir.restype = ctypes.c_void_p
+libc.readdir.restype = ctypes.POINTER(dirent)
+libc.telldir.restype = ctypes.c_long
+libc.readdir.argtypes = libc.telldir.argtypes = libc.rewinddir.argtypes = [ctypes.c_void_p]
+libc.seekdir.argtypes = [ctypes.c_void_p, ctypes.c_long]
+d = libc.opendir(b"many")
+names, places = [], []
+while True:
+    places.append(libc.telldir(d))
+    e = libc.readdir(d)
+    if not e: break
+    names.append(e.contents.name)
+for i in (2500, 3, 1001, 0):
+    libc.seekdir(d, places[i])
+    assert libc.readdir(d).contents.name == names[i], i
+open("many/new", "w").close()
+libc.rewinddir(d)
+again = []
+while True:
+    e = libc.readdir(d)
+    if not e: break
+    again.append(e.contents.name)
+assert sorted(again) == sorted(names + [b"new"]), len(again)
+print(len(names))
+'`)
+	if out != "3002\n" {
+		t.Errorf("got %s", out)
+	}
+}
+
+func TestDirectories(t *testing.T) {
+	m := mount(t, settings{})
+	m.set("implicit/only", "x")
+	m.set("marked/", "")
+	m.sh(`mkdir -p a/b/c; rmdir a/b/c; ls marked; test -d a/b`)
+	if out, err := m.try(`rmdir a`); err == nil || !strings.Contains(out, "not empty") {
+		t.Errorf("rmdir of a full directory: %s", out)
+	}
+	if out, err := m.try(`mkdir marked`); err == nil || !strings.Contains(out, "exists") {
+		t.Errorf("mkdir of what is there: %s", out)
+	}
+	// A directory without a marker outlives its last file.
+	m.sh(`rm implicit/only; test -d implicit; ls | grep implicit; rmdir implicit; ! test -e implicit; rmdir marked; rm -r a`)
+	if keys := m.keys(); len(keys) != 0 {
+		t.Errorf("left: %v", keys)
+	}
+}
+
+func TestOurOwnWritesAreSeenAtOnce(t *testing.T) {
+	m := mount(t, settings{Options: fs.Options{MetadataTTL: 3600e9}})
+	for i := range 5 {
+		m.set(fmt.Sprint("d/", i), "")
+	}
+	if got := m.sh(`ls d; ! test -e d/new; echo x > d/new; ls d; rm d/1; ls d; mv d/2 d/two; ls d; mkdir d/sub; rmdir d/sub; ls d`); got != strings.Join([]string{
+		"0 1 2 3 4", "0 1 2 3 4 new", "0 2 3 4 new", "0 3 4 new two", "0 3 4 new two", "",
+	}[:], "\n") && strings.Join(strings.Fields(got), " ") != "0 1 2 3 4 0 1 2 3 4 new 0 2 3 4 new 0 3 4 new two 0 3 4 new two" {
+		t.Errorf("got %s", got)
+	}
+}
+
+func TestManySmallFilesIntoANewDirectory(t *testing.T) {
+	m := mount(t, settings{})
+	n := m.requests(func() {
+		m.sh(`mkdir /tmp/s3mpfs.$$; cd /tmp/s3mpfs.$$; seq 2000 | split -l 1 -a 4; cd "$MNT"; cp -r /tmp/s3mpfs.$$ new; rm -r /tmp/s3mpfs.$$`)
+	})
+	total := 0
+	for _, k := range n {
+		total += k
+	}
+	if total > 2050 {
+		t.Errorf("%d requests: %v", total, n)
+	}
+	if keys := m.keys(); len(keys) != 2001 {
+		t.Errorf("%d keys", len(keys))
+	}
+}
+
+func TestRename(t *testing.T) {
+	m := mount(t, settings{Options: fs.Options{RenameDirLimit: 10}})
+	m.set("a", "A")
+	m.set("b", "B")
+	m.set("d/1", "one")
+	m.set("d/s/2", "two")
+	m.sh(`mv a b; mv d e; cat b e/1 e/s/2; ! test -e d`)
+	m.expect("b", "A")
+	if got := m.head("e/1").Attributes.ContentType; got != "text/x-test" {
+		t.Errorf("a rename changed the content type to %s", got)
+	}
+	if keys := m.keys(); !slices.Equal(keys, []string{"b", "e/1", "e/s/2"}) {
+		t.Errorf("keys: %v", keys)
+	}
+	if out, err := m.try(`mkdir full; touch full/x; mv -T e full`); err == nil || !strings.Contains(out, "not empty") {
+		t.Errorf("rename over a full directory: %s", out)
+	}
+	m.sh(`for i in $(seq 12); do echo $i > e/n$i; done; mv e many; test $(ls many | wc -l) = 14; ! test -e e`) // mv copies
+	m.sh(`echo x > f; mv -n f b; cat f; python3 -c '
+import ctypes, os, errno
+libc = ctypes.CDLL(None, use_errno=True)
+def rename(a, b, flags):
+    r = libc.renameat2(-100, a, -100, b, flags)
+    return ctypes.get_errno() if r else 0
+assert rename(b"f", b"b", 1) == errno.EEXIST
+assert rename(b"f", b"b", 2) == errno.EINVAL
+assert rename(b"f", b"fresh", 1) == 0
+'`)
+	m.expect("fresh", "x\n")
+	m.expect("b", "A")
+}
+
+func TestRenameOfOpenFiles(t *testing.T) {
+	m := mount(t, settings{})
+	f, err := os.Create(m.path("tmp"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	write := func(text string) {
+		t.Helper()
+		if _, err := f.WriteString(text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("1")
+	n := m.requests(func() { m.sh(`mv tmp one`) })
+	if n[s3op.CopyObject] != 0 || n[s3op.PutObject] != 0 {
+		t.Errorf("renaming what has not begun costs %v", n)
+	}
+	write("2")
+	if err := f.Sync(); err != nil {
+		t.Fatal(err)
+	}
+	m.expect("one", "12")
+	m.sh(`mkdir d; mv one d/two`)
+	write("3")
+	m.sh(`mv d e`)
+	write("4")
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	m.expect("e/two", "1234")
+	if keys := m.keys(); !slices.Equal(keys, []string{"e/", "e/two"}) {
+		t.Errorf("keys: %v", keys)
+	}
+}
+
+func TestAFailedDirectoryRenameChangesNothing(t *testing.T) {
+	m := mount(t, settings{})
+	for i := range 20 {
+		m.set(fmt.Sprint("d/", i), "x")
+	}
+	before := m.keys()
+	m.call("Fail", s3op.CopyObject, &None{})
+	if out, err := m.try(`mv d e`); err == nil {
+		t.Errorf("mv succeeded: %s", out)
+	}
+	m.call("Fail", "", &None{})
+	if after := m.keys(); !slices.Equal(before, after) {
+		t.Errorf("keys: %v", after)
+	}
+	m.sh(`mv d e; test $(ls e | wc -l) = 20`)
+}
+
+func TestWhatOthersChange(t *testing.T) {
+	m := mount(t, settings{Options: fs.Options{MetadataTTL: -1}})
+	m.set("f", strings.Repeat("a", 1<<20))
+	f, err := os.Open(m.path("f"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	p := make([]byte, 10)
+	if _, err := f.ReadAt(p, 0); err != nil || string(p) != "aaaaaaaaaa" {
+		t.Fatal(err, string(p))
+	}
+	m.set("f", strings.Repeat("b", 1<<20))
+	if got := m.sh(`head -c 10 f`); got != "bbbbbbbbbb" {
+		t.Errorf("the next open reads %q", got)
+	}
+	if n, err := f.ReadAt(p, 900_000); err == nil {
+		t.Errorf("the old descriptor reads %q of the new object", p[:n])
+	}
+	m.call("Remove", "f", &None{})
+	m.sh(`! test -e f; ! ls f`)
+	m.set("f", "again")
+	if got := m.sh(`cat f`); got != "again" {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestRepeatedReadsComeFromThePageCache(t *testing.T) {
+	m := mount(t, settings{})
+	m.set("f", strings.Repeat("a", 3<<20))
+	m.sh(`cksum f`)
+	if n := m.requests(func() { m.sh(`cksum f`) }); n[s3op.GetObject] != 0 {
+		t.Errorf("a second read costs %v", n)
+	}
+}
+
+func TestCopyWithinTheMount(t *testing.T) {
+	m := mount(t, settings{})
+	m.set("a", strings.Repeat("0123456789", 2<<20))
+	n := m.requests(func() { m.sh(`cp a b; cmp a b`) })
+	m.expect("b", m.get("a"))
+	if n[s3op.UploadPart] != 0 || n[s3op.PutObject] != 0 {
+		t.Errorf("bytes passed through this machine: %v", n)
+	}
+}
+
+func TestSpecialFilesAreRefused(t *testing.T) {
+	m := mount(t, settings{})
+	m.sh(`touch f; python3 -c '
+import errno, os
+def refused(want, call, *args):
+    try: call(*args)
+    except OSError as e: assert e.errno == want, e
+    else: assert False, call
+refused(errno.EPERM, os.link, "f", "g")
+refused(errno.EPERM, os.symlink, "f", "g")
+refused(errno.EPERM, os.mkfifo, "g")
+refused(errno.ENODATA, os.getxattr, "f", "user.x")
+refused(errno.EOPNOTSUPP, os.setxattr, "f", "user.x", b"y")
+refused(errno.ENAMETOOLONG, os.mkdir, "x" * 256)
+f = os.open("f", os.O_RDWR)
+os.write(f, b"12345")
+assert os.lseek(f, 2, os.SEEK_DATA) == 2 and os.lseek(f, 2, os.SEEK_HOLE) == 5
+refused(errno.ENXIO, os.lseek, f, 5, os.SEEK_DATA)
+os.fsync(os.open(".", os.O_RDONLY))
+os.chmod("f", 0o600); os.utime("f", (1, 2)); os.chown("f", 3, 4)
+s = os.stat("f")
+assert (s.st_mode & 0o777, s.st_mtime, s.st_uid, s.st_gid, s.st_blksize) == (0o600, 2, 3, 4, 1 << 20), s
+assert os.listxattr("f") == []
+v = os.statvfs("."); assert v.f_bavail * v.f_frsize >= 1 << 50
+'; df -h . | grep s3mpfs`)
+}
