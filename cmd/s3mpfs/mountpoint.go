@@ -17,7 +17,7 @@ import (
 const fsType = "fuse.s3mpfs"
 
 // resolveMountpoint makes a mount point absolute and free of symlinks, also
-// one that is stale and cannot be looked at.
+// one that is stale or another user's and cannot be looked at.
 func resolveMountpoint(path string) (string, error) {
 	if path == "" {
 		return "", errors.New("MOUNTPOINT is empty")
@@ -27,7 +27,7 @@ func resolveMountpoint(path string) (string, error) {
 		return "", err
 	}
 	resolved, err := filepath.EvalSymlinks(abs)
-	if !errors.Is(err, unix.ENOTCONN) {
+	if !disconnected(err) && !errors.Is(err, unix.EACCES) {
 		return resolved, err
 	}
 	dir, err := filepath.EvalSymlinks(filepath.Dir(abs))
@@ -88,10 +88,17 @@ func checkEmptyDir(mountpoint string) error {
 	return nil
 }
 
-// stale tells whether the process behind a FUSE mount is gone.
+// stale tells whether the process behind a FUSE mount is gone. It asks with
+// statfs, because the kernel answers a stat from what it remembers.
 func stale(mountpoint string) bool {
-	var st unix.Stat_t
-	return errors.Is(unix.Stat(mountpoint, &st), unix.ENOTCONN)
+	var st unix.Statfs_t
+	return disconnected(unix.Statfs(mountpoint, &st))
+}
+
+// disconnected tells whether err is the kernel's for a FUSE mount whose process
+// is gone.
+func disconnected(err error) bool {
+	return errors.Is(err, unix.ENOTCONN) || errors.Is(err, unix.ECONNABORTED)
 }
 
 // checkFUSE tells what this machine lacks to mount. The paths are parameters

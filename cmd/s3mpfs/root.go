@@ -30,7 +30,7 @@ Exit codes of every command:
 
 // usageError marks a wrong flag or argument and tells where help is.
 func usageError(c *cobra.Command, err error) error {
-	return withCode(exitUsage, fmt.Errorf("%w\nRun '%s --help' for usage.", err, c.CommandPath()))
+	return withCode(exitUsage, fmt.Errorf("%w\nsee '%s --help'", err, c.CommandPath()))
 }
 
 // knownCommand refuses what is no sub-command, and tells which is like it.

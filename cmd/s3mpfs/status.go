@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"text/tabwriter"
@@ -39,16 +40,15 @@ func status(ctx context.Context, out io.Writer, args []string, asJSON bool) erro
 		_, err := fmt.Fprintln(out, "Nothing is mounted.")
 		return err
 	}
+	var errs []error
 	for _, m := range mounts {
 		s, err := askStatus(ctx, m)
-		if err != nil {
-			return err
+		if err == nil {
+			err = printStatus(out, s, asJSON)
 		}
-		if err := printStatus(out, s, asJSON); err != nil {
-			return err
-		}
+		errs = append(errs, err)
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 func chosenMounts(args []string) ([]mountEntry, error) {

@@ -130,7 +130,7 @@ func reportOutcome(out io.Writer, mountpoint string, o control.Outcome) error {
 
 // failedFiles lists each file that is not durable, a line each.
 func failedFiles(failed []control.Failure) error {
-	errs := []error{fmt.Errorf("%s not durable:", english.Plural(len(failed), "file is", "files are"))}
+	errs := []error{fmt.Errorf("%s not durable", english.Plural(len(failed), "file is", "files are"))}
 	for _, f := range failed {
 		errs = append(errs, fmt.Errorf("  %s: %s", f.Path, f.Error))
 	}
