@@ -28,7 +28,8 @@ type Options struct {
 	// BlockSize in bytes is the unit of memory; memory.BlockSize by default.
 	BlockSize int64
 	// Concurrency is the greatest number of requests that make parts or
-	// objects at the same time; 32 by default.
+	// objects at the same time; 64 by default. How many there are is found by
+	// trying, see Engine.Concurrency.
 	Concurrency int
 	// Checksum that every part and object carries. Default: CRC64NVME; set
 	// NoChecksum for none.
@@ -51,7 +52,7 @@ func (o Options) withDefaults() (Options, error) {
 	o.PartSize = cmp.Or(o.PartSize, 10<<20)
 	o.PartSize += (o.BlockSize - o.PartSize%o.BlockSize) % o.BlockSize
 	o.Memory = cmp.Or(o.Memory, max(512<<20, 4*o.PartSize))
-	o.Concurrency = cmp.Or(o.Concurrency, 32)
+	o.Concurrency = cmp.Or(o.Concurrency, 64)
 	o.MaxHole = cmp.Or(o.MaxHole, 1<<30)
 	o.Limits = cmp.Or(o.Limits, AmazonLimits)
 	o.Log = cmp.Or(o.Log, slog.New(slog.DiscardHandler))
@@ -153,6 +154,15 @@ func (e *Engine) Memory() *memory.Pool { return e.pool }
 
 // MaxFileSize is the largest file in bytes that can be written.
 func (e *Engine) MaxFileSize() int64 { return e.o.maxFileSize() }
+
+// Concurrency is the number of requests that may carry content at present. It
+// grows while that makes the whole faster.
+func (e *Engine) Concurrency() int { return e.slots.count() }
+
+// SlowDown halves the concurrency. It is to be called when the store answers
+// that it wants fewer requests (503 SlowDown); the request itself is repeated
+// by the store's implementation.
+func (e *Engine) SlowDown() { e.slots.slower() }
 
 // Files describes the files that are open, by key.
 func (e *Engine) Files() []Status {

@@ -123,7 +123,7 @@ func (f *File) transfer(u *upload, p *part, body Body) (Part, error) {
 	if !f.engine.slots.acquire(f, u.ctx.Done()) {
 		return Part{}, u.ctx.Err()
 	}
-	defer f.engine.slots.release()
+	defer f.engine.slots.release(body.Size)
 	if p.src != nil {
 		return f.engine.store.UploadPartCopy(u.ctx, u.id, p.number, *p.src, p.at, p.hi-p.lo)
 	}

@@ -1,0 +1,133 @@
+package writer
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// line is a network with time of its own: each request takes a latency and then
+// its share of a connection's and of the whole line's bandwidth, in bytes per
+// second.
+type line struct {
+	latency         time.Duration
+	connection, all float64
+}
+
+// settle keeps the slots busy with parts of size bytes for a minute of the
+// line's time, and tells how many there are in the end.
+func (l line) settle(s *slots, size int64) int {
+	end := time.Now().Add(time.Minute)
+	f := &File{}
+	done := make(chan struct{})
+	for range 2 * s.most {
+		go func() {
+			defer func() { done <- struct{}{} }()
+			for time.Now().Before(end) {
+				s.acquire(f, nil)
+				share := min(l.connection, l.all/float64(s.count()))
+				time.Sleep(l.latency + time.Duration(float64(size)/share*float64(time.Second)))
+				s.release(size)
+			}
+		}()
+	}
+	for range 2 * s.most {
+		<-done
+	}
+	return s.count()
+}
+
+func TestSlotsFindTheWire(t *testing.T) {
+	for _, row := range []struct {
+		name        string
+		line        line
+		least, most int
+	}{
+		{"loopback", line{0, 4e9, 4e9}, 8, 12},
+		{"25 ms", line{25 * time.Millisecond, 90e6, 2.5e9}, 27, 64},
+		{"150 ms", line{150 * time.Millisecond, 90e6, 2.5e9}, 27, 64},
+		{"slow line", line{30 * time.Millisecond, 90e6, 12e6}, 2, 12},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				if n := row.line.settle(newSlots(64), 10<<20); n < row.least || n > row.most {
+					t.Errorf("%d slots, want %d to %d", n, row.least, row.most)
+				}
+			})
+		})
+	}
+}
+
+func TestSlotsHalveWhenTheStoreThrottles(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSlots(64)
+		far := line{25 * time.Millisecond, 90e6, 2.5e9}
+		many := far.settle(s, 10<<20)
+		time.Sleep(time.Second)
+		s.slower()
+		s.slower() // an answer to a request of before
+		if n := s.count(); n != many/2 {
+			t.Errorf("%d slots after %d and one SlowDown", n, many)
+		}
+		for range 10 {
+			time.Sleep(time.Second)
+			s.slower()
+		}
+		if n := s.count(); n != leastSlots {
+			t.Errorf("%d slots after ten SlowDowns", n)
+		}
+		if n := far.settle(s, 10<<20); n < many/2 {
+			t.Errorf("%d slots a minute after the last SlowDown", n)
+		}
+	})
+}
+
+// TestSlotsGoRoundTheFiles: a file with one request waits for one turn of each
+// other file, not for all that wait before it.
+func TestSlotsGoRoundTheFiles(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSlots(1)
+		large, small := &File{}, &File{}
+		s.acquire(large, nil)
+		order := make(chan *File, 10)
+		queue := func(f *File, n int) {
+			for range n {
+				go func() {
+					s.acquire(f, nil)
+					order <- f
+					s.release(1)
+				}()
+			}
+			synctest.Wait()
+		}
+		queue(large, 8)
+		queue(small, 1)
+		s.release(1)
+		synctest.Wait()
+		if <-order; <-order != small {
+			t.Error("the small file did not get the second turn")
+		}
+	})
+}
+
+func TestSlotsPassOnWhatIsNoLongerWanted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSlots(1)
+		f, g := &File{}, &File{}
+		s.acquire(f, nil)
+		done := make(chan struct{})
+		got := make(chan bool, 2)
+		go func() { got <- s.acquire(f, done) }()
+		synctest.Wait()
+		close(done)
+		if <-got {
+			t.Fatal("a slot was granted although none was free")
+		}
+		go func() { got <- s.acquire(g, nil) }()
+		synctest.Wait()
+		s.release(1)
+		if !<-got {
+			t.Fatal("the next one did not get the slot")
+		}
+	})
+}
