@@ -11,8 +11,9 @@ import (
 	"github.com/s3mpfs/s3mpfs/writer"
 )
 
-// CreateMultipartUpload implements writer.Store. An answer that is lost leaves
-// an upload behind that nobody knows the ID of; S3 offers no way to tell it.
+// CreateMultipartUpload implements writer.Store. An answer that is lost may
+// leave an upload behind; S3 offers no way to tell it from another writer's of
+// the same key, so it is named in the log and not aborted.
 func (s *Store) CreateMultipartUpload(ctx context.Context, key string, attrs writer.Attributes, cond writer.Condition) (writer.Upload, error) {
 	token := newToken(cond)
 	want := checksumFeature(writer.Checksum{Algorithm: s.cfg.Checksum})
@@ -42,8 +43,28 @@ func (s *Store) CreateMultipartUpload(ctx context.Context, key string, attrs wri
 		if err == nil && algorithm != writer.None && !label {
 			s.versity.unlabelled.Store(u.ID, nil)
 		}
+		if op.doubt {
+			s.nameStrays(ctx, key, u.ID)
+		}
 		return u, err
 	})
+}
+
+// nameStrays logs the uploads of key other than known, of which one may be ours
+// although we never learnt its ID.
+func (s *Store) nameStrays(ctx context.Context, key, known string) {
+	uploads, err := s.ListUploads(ctx, key)
+	if err != nil {
+		s.cfg.Log.Warn("an upload may have been left behind: the answer to its creation was lost", "key", key, "error", err)
+		return
+	}
+	for _, u := range uploads {
+		if u.Key == key && u.ID != known {
+			s.cfg.Log.Warn("an upload may have been left behind: the answer to its creation was lost; "+
+				"if nobody else is writing this key, abort it",
+				"key", key, "upload_id", u.ID, "initiated", u.Initiated)
+		}
+	}
 }
 
 func (s *Store) createInput(key string, attrs writer.Attributes, token string) *s3.CreateMultipartUploadInput {
