@@ -35,6 +35,7 @@ func (s *settings) check() error {
 		s.checkMemory(),
 		s.checkConcurrency(),
 		s.checkDurations(),
+		s.checkRenameDirLimit(),
 		s.checkEncryption(),
 		s.checkStorageClass(),
 		s.checkMetadata(),
@@ -106,6 +107,13 @@ func (s *settings) checkDurations() error {
 		return fmt.Errorf("--metadata-ttl %v is negative: use 0 to remember nothing", s.metadataTTL)
 	case s.retryTimeout <= 0:
 		return fmt.Errorf("--retry-timeout %v leaves no time to retry: use for example 10m", s.retryTimeout)
+	}
+	return nil
+}
+
+func (s *settings) checkRenameDirLimit() error {
+	if s.renameDirLimit < 1 {
+		return fmt.Errorf("--rename-dir-limit %d moves no folder at all: use 1 or more", s.renameDirLimit)
 	}
 	return nil
 }

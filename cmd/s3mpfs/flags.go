@@ -81,6 +81,7 @@ func (s *settings) fileFlags() flagGroup {
 	f.Var(&s.fileMode, "file-mode", "permissions of files")
 	f.Var(&s.dirMode, "dir-mode", "permissions of folders")
 	f.DurationVar(&s.metadataTTL, "metadata-ttl", s.metadataTTL, "how long names and sizes from S3 may be remembered; 0 for never")
+	f.IntVar(&s.renameDirLimit, "rename-dir-limit", s.renameDirLimit, "most `objects` that renaming a folder moves; beyond, mv copies")
 	f.Var(&s.maxHole, "max-hole", "how far beyond its end a file may be written")
 	f.BoolVar(&s.atomic, "atomic", false, "never show a file before it is closed; refuse what would need that")
 	f.Var(choice(&s.onKill, "publish", "park", "abort"), "on-kill", "what becomes of a file whose writer is killed")

@@ -90,6 +90,7 @@ func TestRefusals(t *testing.T) {
 		{"--metadata-ttl -1s", "--metadata-ttl", "use 0"},
 		{"--metadata-ttl soon", "--metadata-ttl", "duration"},
 		{"--retry-timeout 0", "--retry-timeout", "10m"},
+		{"--rename-dir-limit 0", "--rename-dir-limit", "1 or more"},
 		{"--pprof-addr 0.0.0.0:6060", "--pprof-addr", "127.0.0.1"},
 		{"--pprof-addr :6060", "--pprof-addr", "127.0.0.1"},
 	} {

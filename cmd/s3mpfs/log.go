@@ -16,6 +16,8 @@ type logTarget struct {
 	handler slog.Handler
 	// file takes the log, or only crashes where the log goes to syslog.
 	file *os.File
+	// runtime: the file is in the runtime folder, and nobody asked for it.
+	runtime bool
 }
 
 // openLog opens the log of a mount: --log-file; else stderr in the foreground;
@@ -26,16 +28,29 @@ func openLog(s *settings, runtimeDir string) (logTarget, error) {
 		return s.fileLog(s.logFile)
 	}
 	if s.foreground {
-		return logTarget{s.logHandler(os.Stderr), os.Stderr}, nil
+		return logTarget{handler: s.logHandler(os.Stderr), file: os.Stderr}, nil
 	}
 	target, err := s.fileLog(filepath.Join(runtimeDir, control.Name(s.mountpoint)+".log"))
 	if err != nil {
 		return target, err
 	}
+	target.runtime = true
 	if daemon, err := syslog.New(syslog.LOG_DAEMON|syslog.LOG_INFO, "s3mpfs"); err == nil {
 		target.handler = newSyslogHandler(daemon, s)
 	}
 	return target, nil
+}
+
+// close removes the file in the runtime folder if nothing is in it.
+func (l logTarget) close() error {
+	if !l.runtime {
+		return nil
+	}
+	info, err := l.file.Stat()
+	if err == nil && info.Size() == 0 {
+		err = os.Remove(l.file.Name())
+	}
+	return err
 }
 
 func (s *settings) fileLog(path string) (logTarget, error) {
@@ -43,7 +58,7 @@ func (s *settings) fileLog(path string) (logTarget, error) {
 	if err != nil {
 		return logTarget{}, withCode(exitUsage, err)
 	}
-	return logTarget{s.logHandler(f), f}, nil
+	return logTarget{handler: s.logHandler(f), file: f}, nil
 }
 
 func (s *settings) logHandler(w io.Writer) slog.Handler {

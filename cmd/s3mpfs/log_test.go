@@ -64,3 +64,24 @@ func TestSyslogGetsSeverityWithoutTimeAndLevel(t *testing.T) {
 		t.Errorf("syslog got %q", got)
 	}
 }
+
+func TestRuntimeLogIsRemovedIfEmpty(t *testing.T) {
+	for _, text := range []string{"", "panic"} {
+		dir := t.TempDir()
+		target, err := openLog(&settings{mountpoint: "/mnt", logFormat: "text", logLevel: "info"}, dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := target.file.WriteString(text); err != nil {
+			t.Fatal(err)
+		}
+		if err := target.close(); err != nil {
+			t.Error(err)
+		}
+		left, err := os.ReadDir(dir)
+		if err != nil || len(left) != len(text)/len("panic") {
+			t.Errorf("with %q in the log: %v, %v", text, left, err)
+		}
+		target.file.Close()
+	}
+}

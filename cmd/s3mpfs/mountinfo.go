@@ -27,12 +27,13 @@ func mountAt(path string) (m mountEntry, mounted bool, err error) {
 	return m, mounted, err
 }
 
-// ourMounts lists what s3mpfs has mounted, in the order of mounting.
+// ourMounts lists what s3mpfs has mounted for this user, or for everybody if
+// that is root, in the order of mounting.
 func ourMounts() ([]mountEntry, error) {
 	mounts, err := readMounts()
 	var ours []mountEntry
 	for _, m := range mounts {
-		if m.fsType == fsType {
+		if m.fsType == fsType && (m.owner == os.Geteuid() || os.Geteuid() == 0) {
 			ours = append(ours, m)
 		}
 	}

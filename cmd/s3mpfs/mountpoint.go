@@ -104,9 +104,8 @@ func disconnected(err error) bool {
 // checkFUSE tells what this machine lacks to mount. The paths are parameters
 // for tests.
 func checkFUSE(device, fuseConf string, allowOther bool) error {
-	if _, err := os.Stat(device); err != nil {
-		return fmt.Errorf("%s is missing: load the kernel module with 'modprobe fuse'; "+
-			"in a container run with '--device /dev/fuse --cap-add SYS_ADMIN'", device)
+	if err := checkDevice(device); err != nil {
+		return err
 	}
 	if !slices.ContainsFunc([]string{"fusermount3", "fusermount"}, onPath) {
 		return errors.New("fusermount3 is missing: install it with 'apt-get install fuse3'")
@@ -116,6 +115,20 @@ func checkFUSE(device, fuseConf string, allowOther bool) error {
 			"ask the administrator to add it, or mount without the flag", fuseConf)
 	}
 	return nil
+}
+
+func checkDevice(device string) error {
+	const container = "in a container run with '--device /dev/fuse --cap-add SYS_ADMIN'"
+	f, err := os.OpenFile(device, os.O_RDWR, 0)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("%s is missing: load the kernel module with 'modprobe fuse'; %s", device, container)
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("%s may not be opened by this user: ask the administrator for mode 0666; %s", device, container)
+	case err != nil:
+		return err
+	}
+	return f.Close()
 }
 
 func onPath(program string) bool {

@@ -60,6 +60,9 @@ func TestCheckFUSE(t *testing.T) {
 	if err := checkFUSE(filepath.Join(dir, "fuse"), conf, false); err == nil || !strings.Contains(err.Error(), "modprobe fuse") {
 		t.Errorf("without the device: %v", err)
 	}
+	if err := checkFUSE(dir, conf, false); err == nil {
+		t.Error("taken for the device: a folder")
+	}
 	if err := checkFUSE(conf, conf, false); err != nil {
 		t.Errorf("with everything: %v", err)
 	}

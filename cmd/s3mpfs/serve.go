@@ -25,7 +25,7 @@ import (
 
 // serve mounts and stays until the mount has ended. It calls ready, with the
 // file that takes what is printed from then on, when the mount answers.
-func serve(s *settings, ready func(stderr *os.File) error) error {
+func serve(s *settings, ready func(stderr *os.File) error) (err error) {
 	dir, err := control.RuntimeDir()
 	if err != nil {
 		return err
@@ -34,6 +34,7 @@ func serve(s *settings, ready func(stderr *os.File) error) error {
 	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, target.close()) }()
 	log := slog.New(target.handler)
 	slog.SetDefault(log)
 	if err := servePprof(s.pprofAddr, log); err != nil {
@@ -176,7 +177,7 @@ func (s *settings) treeOptions(log *slog.Logger) fs.Options {
 		FileMode: uint32(s.fileMode), DirMode: uint32(s.dirMode),
 		ReadOnly: s.readOnly, AllowOther: s.allowOther, MetadataTTL: ttl,
 		OnKill: chosen(fs.ParseOnKill(s.onKill)), Fsync: chosen(fs.ParseFsync(s.fsync)),
-		ContentType: s.contentType, Log: log,
+		ContentType: s.contentType, RenameDirLimit: s.renameDirLimit, Log: log,
 	}
 }
 

@@ -42,16 +42,17 @@ type settings struct {
 	retryTimeout   time.Duration
 	maxHole        size.Size
 
-	readOnly    bool
-	allowOther  bool
-	uid         uint32
-	gid         uint32
-	fileMode    mode
-	dirMode     mode
-	metadataTTL time.Duration
-	atomic      bool
-	onKill      string
-	fsync       string
+	readOnly       bool
+	allowOther     bool
+	uid            uint32
+	gid            uint32
+	fileMode       mode
+	dirMode        mode
+	metadataTTL    time.Duration
+	renameDirLimit int
+	atomic         bool
+	onKill         string
+	fsync          string
 
 	logLevel  string
 	logFormat string
@@ -75,6 +76,7 @@ func defaultSettings() *settings {
 		fileMode:       0o644,
 		dirMode:        0o755,
 		metadataTTL:    time.Second,
+		renameDirLimit: 10_000,
 		onKill:         "publish",
 		fsync:          "publish",
 		logLevel:       "info",

@@ -56,7 +56,7 @@ func umount(ctx context.Context, out io.Writer, path string) error {
 		return withCode(exitMountpoint, err)
 	}
 	if stale(m.mountpoint) {
-		return clearStale(m.mountpoint)
+		return clearStale(m)
 	}
 	socket, err := control.Find(m.mountpoint, m.owner)
 	if err != nil {
@@ -96,12 +96,13 @@ func findMount(path string) (mountEntry, error) {
 
 // clearStale unmounts what a dead process left. Files that were open when it
 // died are not in the bucket, so this is no success.
-func clearStale(mountpoint string) error {
-	if _, err := unmount(mountpoint); err != nil {
+func clearStale(m mountEntry) error {
+	_, err := unmount(m.mountpoint)
+	if err := errors.Join(err, control.Forget(m.mountpoint, m.owner)); err != nil {
 		return withCode(exitMountpoint, err)
 	}
 	return withCode(exitNotDurable, fmt.Errorf("%s was stale and is cleared: the process that served it had died. "+
-		"Files closed before that are whole in the bucket; files open at that moment are not", mountpoint))
+		"Files closed before that are whole in the bucket; files open at that moment are not", m.mountpoint))
 }
 
 // noServer tells why nobody can say whether the files are durable.

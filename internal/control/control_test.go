@@ -142,13 +142,7 @@ func TestSocketIsForTheOwnerAlone(t *testing.T) {
 
 func TestASocketLeftBehindIsReplaced(t *testing.T) {
 	dir := t.TempDir()
-	path := filepath.Join(dir, Name("/mnt")+".sock")
-	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	l.SetUnlinkOnClose(false)
-	l.Close()
+	path := leaveSocket(t, dir)
 	s, err := Serve(dir, "/mnt", newStepMount(Outcome{}))
 	if err != nil {
 		t.Fatal(err)
@@ -158,6 +152,44 @@ func TestASocketLeftBehindIsReplaced(t *testing.T) {
 	}
 	if _, err := os.Lstat(path); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the socket is still there: %v", err)
+	}
+}
+
+// leaveSocket leaves a socket as a process does that is killed.
+func leaveSocket(t *testing.T, dir string) (path string) {
+	t.Helper()
+	path = filepath.Join(dir, Name("/mnt")+".sock")
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.SetUnlinkOnClose(false)
+	l.Close()
+	return path
+}
+
+func TestForget(t *testing.T) {
+	t.Setenv("XDG_RUNTIME_DIR", privateDir(t))
+	dir, err := RuntimeDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := leaveSocket(t, dir)
+	if err := Forget("/mnt", os.Geteuid()); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Lstat(path); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a dead socket is still there: %v", err)
+	}
+	s, err := Serve(dir, "/mnt", newStepMount(Outcome{}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := Forget("/mnt", os.Geteuid()); err != nil || !answers(s.Path()) {
+		t.Errorf("a living socket is gone: %v", err)
+	}
+	if err := s.Close(t.Context()); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -76,17 +76,39 @@ func Name(mountpoint string) string {
 // Find gives the path of the socket of a mount point whose mount belongs to
 // owner, a user ID, or an error that is ErrNoServer.
 func Find(mountpoint string, owner int) (string, error) {
+	for _, path := range sockets(mountpoint, owner) {
+		if answers(path) {
+			return path, nil
+		}
+	}
+	return "", ErrNoServer
+}
+
+// sockets are the paths where owner's socket may be.
+func sockets(mountpoint string, owner int) (paths []string) {
 	dirs := runtimeDirs(owner, fmt.Sprintf("/run/user/%d", owner))
 	if xdg := os.Getenv("XDG_RUNTIME_DIR"); xdg != "" {
 		dirs = append(dirs, filepath.Join(xdg, "s3mpfs"))
 	}
 	for _, dir := range dirs {
-		path := filepath.Join(dir, Name(mountpoint)+".sock")
-		if checkPrivate(dir, owner) == nil && answers(path) {
-			return path, nil
+		if checkPrivate(dir, owner) == nil {
+			paths = append(paths, filepath.Join(dir, Name(mountpoint)+".sock"))
 		}
 	}
-	return "", ErrNoServer
+	return paths
+}
+
+// Forget removes the socket that a dead process of owner left for a mount point.
+func Forget(mountpoint string, owner int) error {
+	for _, path := range sockets(mountpoint, owner) {
+		if answers(path) {
+			continue
+		}
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
 }
 
 // answers tells whether a process listens at path.
