@@ -28,7 +28,7 @@ func (f *file) changeable() (*writer.File, error) {
 		return c, nil
 	}
 	if f.isUnlinked() {
-		return nil, writer.ErrDiscarded
+		return nil, writer.ErrUnlinked
 	}
 	base, err := f.base()
 	if err != nil {

@@ -22,13 +22,15 @@ var errnos = []struct {
 }{
 	{writer.ErrExists, syscall.EEXIST},    // O_EXCL lost the race
 	{writer.ErrStale, syscall.ESTALE},     // append or edit lost the race
-	{writer.ErrDiscarded, syscall.ESTALE}, // unlinked, parked or aborted while open
+	{writer.ErrUnlinked, syscall.ESTALE},  // removed while open, and too big to go on without a name
+	{writer.ErrDiscarded, syscall.ESTALE}, // parked or aborted while open
 	{writer.ErrAtomic, syscall.EPERM},     // the mount does not permit it
 	{writer.ErrTooBig, syscall.EFBIG},     // past the largest object
 	{writer.ErrHole, syscall.EFBIG},       // further beyond the end than allowed
 	{writer.ErrTooLarge, syscall.EFBIG},   // the store's own limit
 	{writer.ErrNotFound, syscall.ENOENT},
 	{writer.ErrPrecondition, syscall.ESTALE},
+	{writer.ErrStarted, syscall.EBUSY},
 	{writer.ErrConflict, syscall.EBUSY}, // someone else changes the same key now
 	{writer.ErrAccess, syscall.EACCES},
 	{writer.ErrCredentials, syscall.EACCES},

@@ -2,7 +2,6 @@ package fs
 
 import (
 	"context"
-	"errors"
 	"maps"
 	"strconv"
 	"sync"
@@ -235,9 +234,9 @@ func (f *file) cacheFlags() (flags uint32) {
 	return flags
 }
 
-// unlink removes the object, and the bytes that are not published. A publish
-// that was under way may end in between, so the object is removed once more
-// where that happened.
+// unlink removes the object; what is not published never will be, while whoever
+// has the file open goes on with it. A publish that was under way may end after
+// the object was removed, so then it is removed once more.
 func (f *file) unlink() error {
 	f.mu.Lock()
 	content, exists, etag := f.content, f.object.Key != "", f.object.ETag
@@ -251,13 +250,17 @@ func (f *file) unlink() error {
 	if content == nil {
 		return nil
 	}
-	if err := content.Discard(); err != nil && !errors.Is(err, writer.ErrDiscarded) {
-		return err
-	}
+	unlinkContent(content)
 	if object, ok := content.Object(); ok && object.ETag != etag {
 		return f.tree.bucket.DeleteObject(f.tree.ctx, object.Key)
 	}
 	return nil
+}
+
+// unlinkContent returns when c is not being published and never will be.
+func unlinkContent(c *writer.File) {
+	c.Unlink()
+	_ = c.Publish() // has nothing to do, after the one that was under way
 }
 
 // orphan takes the file's name away.

@@ -92,7 +92,6 @@ func (h *handle) settle(ctx context.Context, c *writer.File) error {
 	case publish:
 		return f.publish()
 	case park:
-		f.tree.o.Log.Warn("the writer was killed, its upload is left uncompleted", "path", f.tree.path(f.currentKey()), "upload_id", c.Status().UploadID)
 		return c.Park()
 	case abort:
 		f.tree.o.Log.Warn("the writer was killed, its upload is aborted", "path", f.tree.path(f.currentKey()))

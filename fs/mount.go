@@ -1,23 +1,18 @@
 package fs
 
 import (
-	"errors"
-	"fmt"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"runtime/debug"
 	"strings"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
-	"golang.org/x/sys/unix"
 
 	gofuse "github.com/hanwen/go-fuse/v2/fs"
 )
 
 // Mount is a tree that is mounted on a directory.
 type Mount struct {
-	Dir    string // absolute
 	server *fuse.Server
 }
 
@@ -28,10 +23,6 @@ const maxRequest = 1 << 20
 // Mount mounts the tree on a directory and serves it. When it returns without
 // an error the mount answers.
 func (t *Tree) Mount(dir string) (*Mount, error) {
-	dir, err := filepath.Abs(dir)
-	if err != nil {
-		return nil, err
-	}
 	ttl := t.o.MetadataTTL
 	server, err := gofuse.Mount(dir, t.root, &gofuse.Options{
 		MountOptions: t.mountOptions(),
@@ -39,9 +30,9 @@ func (t *Tree) Mount(dir string) (*Mount, error) {
 		NullPermissions: true,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("mount on %s: %w", dir, err)
+		return nil, err
 	}
-	return &Mount{Dir: dir, server: server}, nil
+	return &Mount{server}, nil
 }
 
 func (t *Tree) mountOptions() fuse.MountOptions {
@@ -77,20 +68,3 @@ func (t *Tree) recovered(problem any) fuse.Status {
 
 // Wait returns when the file system is unmounted, by whomever.
 func (m *Mount) Wait() { m.server.Wait() }
-
-// Unmount takes the file system from its directory. When it is in use it is
-// detached all the same, and ends when nobody uses it any more; the result is
-// then [ErrBusy].
-func (m *Mount) Unmount() error {
-	err := m.server.Unmount()
-	if err == nil {
-		return nil
-	}
-	if detach := unix.Unmount(m.Dir, unix.MNT_DETACH); detach != nil {
-		return fmt.Errorf("unmount %s: %w", m.Dir, errors.Join(err, detach))
-	}
-	return fmt.Errorf("%w: %s", ErrBusy, m.Dir)
-}
-
-// ErrBusy says that programs still use the file system.
-var ErrBusy = errors.New("the mount is in use and was only detached")

@@ -52,6 +52,7 @@ type bucket struct {
 	engine *writer.Engine
 	mount  *fs.Mount
 	log    *lines
+	dir    string
 }
 
 // lines is a log to be looked at.
@@ -103,6 +104,7 @@ func (b *bucket) Mount(args MountArgs, _ *None) (err error) {
 		return err
 	}
 	b.tree = fs.New(b.store, b.engine, o)
+	b.dir = args.Dir
 	b.mount, err = b.tree.Mount(args.Dir)
 	return err
 }
@@ -113,9 +115,11 @@ func (b *bucket) End(_ None, left *[]string) error {
 	for _, f := range b.tree.Finalise(context.Background()) {
 		*left = append(*left, "failed: "+f.Error())
 	}
-	if err := b.mount.Unmount(); err != nil {
-		*left = append(*left, err.Error())
+	if err := unix.Unmount(b.dir, 0); err != nil {
+		*left = append(*left, "a mount: "+err.Error())
+		return nil
 	}
+	b.mount.Wait()
 	for _, f := range b.tree.Finalise(context.Background()) {
 		*left = append(*left, "failed late: "+f.Error())
 	}

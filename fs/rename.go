@@ -88,9 +88,12 @@ func (t *Tree) copyFile(f *file, to string, replaced *file, noReplace bool) erro
 	t.replace(replaced)
 	object, err := t.copy(src, to, f.attributes(), writer.Condition{IfNoneMatch: noReplace})
 	if noReplace && errors.Is(err, writer.ErrPrecondition) && t.absent(to) != nil {
-		return writer.ErrExists
+		err = writer.ErrExists
 	}
 	if err != nil {
+		if replaced != nil { // whose unpublished bytes are lost although it is not replaced
+			replaced.condemn(err)
+		}
 		return err
 	}
 	if err := t.bucket.DeleteObject(t.ctx, src.Key); err != nil {
@@ -130,7 +133,7 @@ func (t *Tree) replace(f *file) {
 	}
 	f.orphan()
 	if c := f.current(); c != nil {
-		_ = c.Discard() // its bytes are unwanted, whatever became of them
+		unlinkContent(c)
 	}
 }
 
