@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/dustin/go-humanize"
 
@@ -100,14 +101,19 @@ type Engine struct {
 	inFlight  atomic.Int64 // parts being made: memory is coming back
 	relieving atomic.Int64 // files being published to free their memory
 	sheddable atomic.Bool  // there may be blocks whose bytes S3 has too
-	searching sync.Mutex   // held while somebody looks for files to publish
+	readers   readers
+	searching sync.Mutex // held while somebody looks for files to publish
 
-	mu       sync.Mutex // guards what follows and spare; never held across I/O
-	files    map[*File]struct{}
-	shedders []func() bool // see OnPressure
+	mu    sync.Mutex // guards what follows and spare; never held across I/O
+	files map[*File]struct{}
+	idle  *time.Timer // gives memory back to the system when no file is open
 
 	undertakings sync.WaitGroup // goroutines started for files
 }
+
+// idleTime is how long no file must be open before the memory that was used is
+// given back to the system.
+const idleTime = 5 * time.Second
 
 // New starts an engine. Its memory is reserved at once but used only as files
 // are written.
@@ -125,6 +131,7 @@ func New(store Store, o Options) (*Engine, error) {
 		zeros:   make(memory.Block, o.BlockSize),
 		reserve: make(chan struct{}, 1), files: map[*File]struct{}{},
 	}
+	e.idle = time.AfterFunc(idleTime, pool.Trim)
 	for range o.PartSize/o.BlockSize + 1 {
 		e.spare = append(e.spare, pool.TryGet())
 	}
@@ -135,6 +142,7 @@ func New(store Store, o Options) (*Engine, error) {
 func (e *Engine) Close() error {
 	e.mu.Lock()
 	open := len(e.files)
+	e.idle.Stop()
 	e.mu.Unlock()
 	if open > 0 {
 		return fmt.Errorf("writer: %d files are still open", open)
@@ -212,6 +220,7 @@ func (e *Engine) newFile(key string, o FileOptions) *File {
 	f.due = e.o.PartSize
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	e.idle.Stop()
 	e.files[f] = struct{}{}
 	return f
 }
@@ -220,6 +229,9 @@ func (e *Engine) forget(f *File) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	delete(e.files, f)
+	if len(e.files) == 0 {
+		e.idle.Reset(idleTime)
+	}
 }
 
 // undertake runs work that outlives the call that began it; Close waits for it.

@@ -63,6 +63,7 @@ type File struct {
 	below     extents          // what lies below the blocks from the cursor on, and below copied parts
 	blocks    map[int64]*block // by offset / block size
 	upload    *upload          // the running one; nil while none is needed
+	reader    ObjectReader     // of object, once it has been read from
 	bytesSent int64
 	unlinked  bool // its name is gone: it is never published
 
@@ -120,6 +121,7 @@ func (f *File) fail(err error) {
 	}
 	f.err = err
 	f.become(failed)
+	f.closeReader()
 	f.leaveUpload(keep)
 	f.dropBlocks()
 	f.cond.Broadcast()
@@ -230,6 +232,7 @@ func (f *File) Release() error {
 func (f *File) end(err error) {
 	f.become(closed)
 	f.err = err
+	f.closeReader()
 	f.leaveUpload(false)
 	f.dropBlocks()
 	f.cond.Broadcast()
@@ -342,6 +345,7 @@ func (f *File) Moved(object Object) error {
 
 // base makes object what the file is a changed version of; mu is held.
 func (f *File) base(object Object) {
+	f.closeReader()
 	f.object = &object
 	f.below = nil
 	if object.Size > 0 {

@@ -16,15 +16,6 @@ const relievers = 8
 // give one up.
 var errNoMemory = errors.New("the memory budget is exhausted")
 
-// OnPressure registers a function that gives up memory which is held of the
-// engine's budget by others, such as read-ahead, and tells whether it did. It
-// must not call the engine and not wait.
-func (e *Engine) OnPressure(shed func() bool) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.shedders = append(e.shedders, shed)
-}
-
 // obtain adds an empty block to the file. It waits until there is memory; the
 // file's own bytes are sent or published to get it if nothing else helps. op
 // is held.
@@ -75,21 +66,15 @@ func (e *Engine) wait(f *File, coming func() bool, last func() (bool, error)) (m
 	}
 }
 
-// shed gives up blocks whose bytes S3 has, of the files that were left alone
+// shed gives up blocks whose bytes S3 has: what readers hold, then those of the files that were left alone
 // the longest first, and their first parts only when nothing else is left. It
 // tells whether there were any.
 func (e *Engine) shed() bool {
+	if e.shedReaders() {
+		return true
+	}
 	if !e.sheddable.Swap(false) {
 		return false
-	}
-	e.mu.Lock()
-	shedders := e.shedders
-	e.mu.Unlock()
-	for _, shed := range shedders {
-		if shed() {
-			e.sheddable.Store(true)
-			return true
-		}
 	}
 	files := e.coldest()
 	for _, first := range []bool{false, true} {

@@ -26,7 +26,7 @@ func (f *File) ReadAt(p []byte, off int64) (n int, err error) {
 		if err != nil {
 			return 0, err
 		}
-		if err := f.fetchAll(fetches); err != nil {
+		if err := f.readAll(fetches); err != nil {
 			if f.replaced(fetches) {
 				continue
 			}
@@ -113,10 +113,60 @@ func (f *File) look(lo, hi int64) (x extent, bytes []byte, err error) {
 func appendFetch(fetches []fetch, x extent, p []byte) []fetch {
 	if n := len(fetches); n > 0 && fetches[n-1].src == x.src && fetches[n-1].hi == x.at {
 		last := &fetches[n-1]
-		last.p, last.hi = append(last.p, p), last.hi+x.hi-x.lo
+		last.hi += x.hi - x.lo
+		if tail := &last.p[len(last.p)-1]; adjacent(*tail, p) {
+			*tail = (*tail)[:len(*tail)+len(p)]
+		} else {
+			last.p = append(last.p, p)
+		}
 		return fetches
 	}
 	return append(fetches, fetch{x.src, x.at, [][]byte{p}, x.at + x.hi - x.lo})
+}
+
+// adjacent tells whether b lies right behind a in one buffer.
+func adjacent(a, b []byte) bool {
+	return cap(a) >= len(a)+len(b) && &a[:len(a)+1][len(a)] == &b[0]
+}
+
+// readAll reads fetches for a program: what belongs to the file's own object
+// through its reader, which reads ahead.
+func (f *File) readAll(fetches []fetch) error {
+	for _, x := range fetches {
+		reader := f.readerOf(x.src)
+		if reader == nil || len(x.p) > 1 {
+			if err := f.fetchAll([]fetch{x}); err != nil {
+				return err
+			}
+			continue
+		}
+		if _, err := reader.ReadAt(x.p[0], x.at); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readerOf gives the reader of src, if that is the file's present object.
+func (f *File) readerOf(src *Object) ObjectReader {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if src != f.object || f.state == closed || f.state == failed {
+		return nil
+	}
+	if f.reader == nil {
+		f.reader = f.engine.OpenReader(*src)
+	}
+	return f.reader
+}
+
+// closeReader ends the reading of an object that is no longer the file's; mu is
+// held.
+func (f *File) closeReader() {
+	if r := f.reader; r != nil {
+		f.reader = nil
+		f.engine.undertake(r.Close)
+	}
 }
 
 // fetchAll reads fetches from S3.
@@ -134,6 +184,9 @@ func (f *File) fetchAll(fetches []fetch) error {
 func (f *File) replaced(fetches []fetch) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.state == closed || f.state == failed {
+		return true // the next look will say so
+	}
 	for _, x := range fetches {
 		if f.object != nil && x.src.Key == f.object.Key && !x.src.same(f.object) {
 			return true

@@ -34,6 +34,7 @@ func (f *File) empty() error {
 	defer f.mu.Unlock()
 	f.leaveUpload(false)
 	f.cut(0)
+	f.closeReader()
 	f.object = nil
 	f.due = f.engine.o.PartSize
 	f.changed()

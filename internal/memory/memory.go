@@ -145,14 +145,11 @@ func (p *Pool) BlockSize() int64 { return int64(p.block) }
 // Trim gives the pages of idle blocks back to the system.
 func (p *Pool) Trim() {
 	p.mu.Lock()
-	idle := p.idle
-	p.idle = nil
-	p.mu.Unlock()
-	for _, b := range idle {
+	defer p.mu.Unlock()
+	for _, b := range p.idle {
 		// Only advice: where it fails the page merely stays resident.
 		_ = unix.Madvise(b, unix.MADV_DONTNEED)
 	}
-	p.mu.Lock()
-	p.trimmed = append(p.trimmed, idle...)
-	p.mu.Unlock()
+	p.trimmed = append(p.trimmed, p.idle...)
+	p.idle = nil
 }
