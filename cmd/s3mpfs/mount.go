@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
-	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
@@ -76,41 +75,17 @@ func mountInBackground(ctx context.Context, s *settings) error {
 	if err := startBackground(ctx, exec.Command(program, os.Args[1:]...)); err != nil {
 		return errors.Join(err, clearCrash(s.mountpoint))
 	}
-	return withCode(exitMountpoint, awaitAnswer(s.mountpoint))
+	if health, err := probe(s.mountpoint); health != answering {
+		return withCode(exitMountpoint, fmt.Errorf("the mount at %s does not answer: %w", s.mountpoint, err))
+	}
+	return nil
 }
 
 // clearCrash unmounts what a process that crashed at its start left.
 func clearCrash(mountpoint string) error {
-	if !stale(mountpoint) {
-		return nil
+	if _, mounted, err := mountAt(mountpoint); err != nil || !mounted {
+		return err
 	}
 	_, err := unmount(mountpoint)
 	return err
-}
-
-// answerWithin is the longest that a mount may take to answer the first
-// question, which needs no request to S3.
-const answerWithin = 30 * time.Second
-
-// awaitAnswer asks the mount itself. It must run in another process than the
-// one that serves.
-func awaitAnswer(mountpoint string) error {
-	answered := make(chan error, 1)
-	go func() {
-		var st unix.Statfs_t
-		err := unix.Statfs(mountpoint, &st)
-		if err == nil && st.Type != unix.FUSE_SUPER_MAGIC {
-			err = errors.New("it is not mounted")
-		}
-		answered <- err
-	}()
-	select {
-	case err := <-answered:
-		if err != nil {
-			return fmt.Errorf("the mount at %s does not answer: %w", mountpoint, err)
-		}
-		return nil
-	case <-time.After(answerWithin):
-		return fmt.Errorf("the mount at %s does not answer within %v", mountpoint, answerWithin)
-	}
 }

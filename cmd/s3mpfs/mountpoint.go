@@ -9,15 +9,13 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-
-	"golang.org/x/sys/unix"
 )
 
 // fsType is what the kernel calls our mounts.
 const fsType = "fuse.s3mpfs"
 
-// resolveMountpoint makes a mount point absolute and free of symlinks, also
-// one that is stale or another user's and cannot be looked at.
+// resolveMountpoint makes a mount point absolute and free of symlinks. What is
+// mounted there is not touched: it may be stale, silent or another user's.
 func resolveMountpoint(path string) (string, error) {
 	if path == "" {
 		return "", errors.New("MOUNTPOINT is empty")
@@ -26,12 +24,15 @@ func resolveMountpoint(path string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	resolved, err := filepath.EvalSymlinks(abs)
-	if !disconnected(err) && !errors.Is(err, unix.EACCES) {
+	dir, err := filepath.EvalSymlinks(filepath.Dir(abs))
+	if err != nil {
+		return "", err
+	}
+	resolved := filepath.Join(dir, filepath.Base(abs))
+	if _, mounted, err := mountAt(resolved); err != nil || mounted {
 		return resolved, err
 	}
-	dir, err := filepath.EvalSymlinks(filepath.Dir(abs))
-	return filepath.Join(dir, filepath.Base(abs)), err
+	return filepath.EvalSymlinks(resolved)
 }
 
 // prepareMountpoint gives the resolved mount point, or an error that tells
@@ -54,14 +55,19 @@ func prepareMountpoint(path string) (string, error) {
 func checkFree(mountpoint string) error {
 	m, mounted, err := mountAt(mountpoint)
 	switch {
-	case err != nil:
+	case err != nil || !mounted:
 		return err
-	case !mounted:
-		return nil
-	case stale(mountpoint):
+	case !strings.HasPrefix(m.fsType, "fuse"):
+		return fmt.Errorf("mount point %s is in use by a mount of type %s: choose another folder", mountpoint, m.fsType)
+	}
+	switch health, err := probe(mountpoint); {
+	case health == dead:
 		return fmt.Errorf("mount point %s is stale (transport endpoint is not connected): "+
 			"the process that served it has died. Clear it with 's3mpfs umount %s' or 'fusermount3 -u %s'",
 			mountpoint, mountpoint, mountpoint)
+	case health == silent:
+		return fmt.Errorf("mount point %s is in use by a mount of type %s that does not answer (%w): end it first",
+			mountpoint, m.fsType, err)
 	case m.fsType == fsType:
 		return fmt.Errorf("mount point %s is in use: s3mpfs has mounted %s there. End that with 's3mpfs umount %s'",
 			mountpoint, strings.TrimPrefix(m.source, "s3mpfs:"), mountpoint)
@@ -86,19 +92,6 @@ func checkEmptyDir(mountpoint string) error {
 		return fmt.Errorf("mount point %s is not empty: its files would be hidden; choose an empty folder", mountpoint)
 	}
 	return nil
-}
-
-// stale tells whether the process behind a FUSE mount is gone. It asks with
-// statfs, because the kernel answers a stat from what it remembers.
-func stale(mountpoint string) bool {
-	var st unix.Statfs_t
-	return disconnected(unix.Statfs(mountpoint, &st))
-}
-
-// disconnected tells whether err is the kernel's for a FUSE mount whose process
-// is gone.
-func disconnected(err error) bool {
-	return errors.Is(err, unix.ENOTCONN) || errors.Is(err, unix.ECONNABORTED)
 }
 
 // checkFUSE tells what this machine lacks to mount. The paths are parameters

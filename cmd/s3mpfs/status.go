@@ -60,17 +60,21 @@ func chosenMounts(args []string) ([]mountEntry, error) {
 }
 
 func askStatus(ctx context.Context, m mountEntry) (control.Status, error) {
-	if stale(m.mountpoint) {
-		return control.Status{}, withCode(exitMountpoint, fmt.Errorf(
-			"%s is stale: the process that served it has died. Clear it with 's3mpfs umount %s'", m.mountpoint, m.mountpoint))
-	}
 	socket, err := control.Find(m.mountpoint, m.owner)
 	if err != nil {
-		return control.Status{}, noServer(m, err)
+		return control.Status{}, statusWithoutServer(m, err)
 	}
 	client := control.NewClient(socket)
 	defer client.Close()
 	return client.Status(ctx)
+}
+
+func statusWithoutServer(m mountEntry, err error) error {
+	if health, _ := probe(m.mountpoint); health != dead {
+		return noServer(m, err)
+	}
+	return withCode(exitMountpoint, fmt.Errorf(
+		"%s is stale: the process that served it has died. Clear it with 's3mpfs umount %s'", m.mountpoint, m.mountpoint))
 }
 
 func printStatus(out io.Writer, s control.Status, asJSON bool) error {

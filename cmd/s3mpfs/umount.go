@@ -55,12 +55,9 @@ func umount(ctx context.Context, out io.Writer, path string) error {
 	if err != nil {
 		return withCode(exitMountpoint, err)
 	}
-	if stale(m.mountpoint) {
-		return clearStale(m)
-	}
 	socket, err := control.Find(m.mountpoint, m.owner)
 	if err != nil {
-		return withCode(exitNotDurable, noServer(m, err))
+		return withoutServer(m, err)
 	}
 	client := control.NewClient(socket)
 	defer client.Close()
@@ -94,6 +91,15 @@ func findMount(path string) (mountEntry, error) {
 	return m, nil
 }
 
+// withoutServer ends a mount whose process does not listen: what a dead one
+// left is cleared, anything else is left alone.
+func withoutServer(m mountEntry, err error) error {
+	if health, _ := probe(m.mountpoint); health == dead {
+		return clearStale(m)
+	}
+	return withCode(exitNotDurable, noServer(m, err))
+}
+
 // clearStale unmounts what a dead process left. Files that were open when it
 // died are not in the bucket, so this is no success.
 func clearStale(m mountEntry) error {
@@ -110,7 +116,7 @@ func noServer(m mountEntry, err error) error {
 	if m.owner != os.Geteuid() {
 		return fmt.Errorf("%s belongs to user %d: %w; run this as that user", m.mountpoint, m.owner, err)
 	}
-	return fmt.Errorf("%s: %w. If you are sure that it is gone, 'fusermount3 -u %s' unmounts", m.mountpoint, err, m.mountpoint)
+	return fmt.Errorf("%s: %w. If you are sure that it is gone, 'fusermount3 -uz %s' unmounts", m.mountpoint, err, m.mountpoint)
 }
 
 // reportOutcome prints how the mount ended and turns it into the exit code.
