@@ -234,7 +234,7 @@ func (d *dir) Mkdir(ctx context.Context, name string, mode uint32, out *fuse.Ent
 		return nil, errno
 	}
 	key += "/"
-	err := d.tree.putMarker(key)
+	_, err := d.tree.putMarker(key, writer.Attributes{ContentType: markerType}, writer.Condition{IfNoneMatch: true})
 	if errors.Is(err, writer.ErrPrecondition) || errors.Is(err, writer.ErrConflict) {
 		return nil, syscall.EEXIST
 	}
@@ -249,10 +249,8 @@ func (d *dir) Mkdir(ctx context.Context, name string, mode uint32, out *fuse.Ent
 	return d.NewInode(ctx, child, gofuse.StableAttr{Mode: syscall.S_IFDIR}), 0
 }
 
-func (t *Tree) putMarker(key string) error {
-	body := writer.NewBody(t.engine.Options().Checksum)
-	_, err := t.bucket.PutObject(t.ctx, key, writer.Attributes{ContentType: markerType}, body, writer.Condition{IfNoneMatch: true})
-	return err
+func (t *Tree) putMarker(key string, attrs writer.Attributes, cond writer.Condition) (writer.Object, error) {
+	return t.bucket.PutObject(t.ctx, key, attrs, writer.NewBody(t.engine.Options().Checksum), cond)
 }
 
 // Rmdir removes a directory that holds nothing but its marker.

@@ -114,6 +114,9 @@ func (f *file) fill(out *fuse.Attr) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.meta.fill(out, f.size())
+	if f.isUnlinked() {
+		out.Nlink = 0
+	}
 }
 
 // size is that of the file in bytes. f.mu is held.

@@ -47,6 +47,8 @@ func (t *Tree) mountOptions() fuse.MountOptions {
 		// Open gets O_TRUNC itself, and attributes come with names only as
 		// long as somebody looks at them.
 		ExtraCapabilities: fuse.CAP_ATOMIC_O_TRUNC | fuse.CAP_READDIRPLUS_AUTO | fuse.CAP_HANDLE_KILLPRIV_V2,
+		// What is read lies in memory, never in a file to splice from.
+		DisableSplice: true,
 		// There are none, so nobody need ask.
 		IgnoreSecurityLabels: true,
 		PanicHandler:         t.recovered,

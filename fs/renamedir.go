@@ -127,12 +127,21 @@ func (t *Tree) copyOne(o writer.Object, to string) (writer.Object, error) {
 	if err != nil {
 		return src, err
 	}
-	copied, err := t.copy(src, to, src.Attributes, writer.Condition{})
+	copied, err := t.duplicate(src, to)
 	if err == nil && copied.Size != src.Size {
 		err = fmt.Errorf("the copy has %d bytes of %d", copied.Size, src.Size)
 	}
 	copied.Attributes = src.Attributes
 	return copied, err
+}
+
+// duplicate copies an object, but makes the marker of a directory anew: some
+// stores copy none.
+func (t *Tree) duplicate(src writer.Object, to string) (writer.Object, error) {
+	if strings.HasSuffix(src.Key, "/") && src.Size == 0 {
+		return t.putMarker(to, src.Attributes, writer.Condition{})
+	}
+	return t.copy(src, to, src.Attributes, writer.Condition{})
 }
 
 // deleteCopies undoes copyAll.
