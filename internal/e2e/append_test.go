@@ -16,7 +16,7 @@ import (
 // TestAppend adds to objects of sizes that are special to UploadPartCopy.
 func TestAppend(t *testing.T) {
 	onEachStore(t, func(t *testing.T, s *store) {
-		m := mountBucket(t, s)
+		m := mountBucket(t, s, "--metadata-ttl", "0s")
 		tail := random(2, 11*mib)
 		m.local("tail", tail)
 		for i, n := range []int{0, 1, 1000, 5*mib - 1, 5 * mib, 5*mib + 1, 12 * mib, 33*mib + 7} {
@@ -24,7 +24,7 @@ func TestAppend(t *testing.T) {
 			for _, script := range []string{`cat tail >> $MNT/f`, `tee -a $MNT/f < tail > /dev/null`,
 				`dd if=tail of=$MNT/f oflag=append conv=notrunc bs=300k status=none`} {
 				m.put("f", old)
-				m.sh(`test $(stat -c %s $MNT/f) = $N || sleep 1.1; `+script, "N="+fmt.Sprint(n))
+				m.sh(script)
 				m.wantObject("f", slices.Concat(old, tail))
 			}
 			m.sh(`echo more >> $MNT/f; echo and more >> $MNT/f`)
@@ -70,12 +70,10 @@ func TestRequestsOfEdits(t *testing.T) {
 	proxy.ResetCounts()
 	m.sh(`printf X | dd of=$MNT/f bs=1 seek=500000000 conv=notrunc status=none`)
 	content[500000000] = 'X'
-	m.wantObject("f", content)
 	moved("one byte in the middle", 6, 2*partSize+100*kib)
 
 	m.sh(`printf Y >> $MNT/f`)
 	content = append(content, 'Y')
-	m.wantObject("f", content)
 	moved("one byte at the end", 6, 2*partSize+100*kib)
 
 	m.sh(`cp $MNT/f $MNT/g`)

@@ -46,7 +46,7 @@ func (b *bucket) mount(flags ...string) *mount {
 	b.t.Helper()
 	m := b.startMount(flags...)
 	deadline := time.Now().Add(patience)
-	for !mounted(m.dir) {
+	for !strings.Contains(m.log(), "msg=mounted") {
 		select {
 		case <-m.exited:
 			b.t.Fatalf("s3mpfs mount ended: %v\n%s", m.cmd.ProcessState, m.log())
@@ -182,10 +182,11 @@ func (m *mount) kill() {
 	case <-m.exited:
 	case <-time.After(5 * time.Second):
 		m.cmd.Process.Kill()
-		<-m.exited
 	}
-	// Nothing is mounted any more in most cases.
-	_ = syscall.Unmount(m.dir, syscall.MNT_DETACH)
+	// Nothing is mounted any more in most cases. Force makes requests fail that
+	// wait for a process that is gone.
+	_ = syscall.Unmount(m.dir, syscall.MNT_DETACH|syscall.MNT_FORCE)
+	<-m.exited
 }
 
 // signal sends the mount's process a signal.

@@ -22,6 +22,8 @@ type store struct {
 	ifMatch bool
 	// lines: it takes keys of several lines.
 	lines bool
+	// slow: a request takes tens of milliseconds.
+	slow bool
 }
 
 // stores are the servers that run.
@@ -58,7 +60,7 @@ func (a *stores) startMoto(t *testing.T, program string) *store {
 		if err != nil {
 			t.Fatal(err)
 		}
-		a.moto = &store{Server: s}
+		a.moto = &store{Server: s, slow: true}
 	}
 	return a.moto
 }
