@@ -63,6 +63,7 @@ func (f *file) base() (writer.Object, error) {
 func (f *file) install(c *writer.File) {
 	f.mu.Lock()
 	f.content, f.told, f.counted, f.logged = c, false, false, ""
+	f.cached = "" // the kernel may cache what is never published
 	f.mu.Unlock()
 	f.tree.addOpen(f)
 }

@@ -38,7 +38,7 @@ var (
 
 func (t *Tree) newDir(key string) *dir {
 	d := &dir{node{tree: t, key: key}}
-	d.meta = posix{mode: t.o.DirMode, uid: t.o.UID, gid: t.o.GID, mtime: time.Now()}
+	d.meta = posix{mode: t.o.DirMode, uid: t.o.UID, gid: t.o.GID, mtime: t.started}
 	return d
 }
 
@@ -244,7 +244,7 @@ func (d *dir) Mkdir(ctx context.Context, name string, mode uint32, out *fuse.Ent
 	d.tree.note(key, entry{dir: true}, false)
 	d.tree.emptyListing(key)
 	child := d.tree.newDir(key)
-	child.meta.mode = mode & 0o7777
+	child.meta.mode, child.meta.mtime = mode&0o7777, time.Now()
 	child.fill(&out.Attr)
 	return d.NewInode(ctx, child, gofuse.StableAttr{Mode: syscall.S_IFDIR}), 0
 }

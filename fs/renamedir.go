@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -24,30 +26,34 @@ const cleanUp = time.Minute
 
 // renameDir moves everything under a directory to the key to. All objects are
 // copied before the first is deleted; if a copy fails the copies are removed
-// again, so that nothing has changed.
+// again, so that nothing has changed. Files that are open wait meanwhile, and go
+// on under their new names.
 func (t *Tree) renameDir(d *dir, to string) syscall.Errno {
 	from := d.currentKey()
 	objects, err := t.under(from)
-	if err == nil && len(objects) > t.o.RenameDirLimit {
-		return syscall.EXDEV
-	}
-	if err == nil {
-		if _, empty, e := t.inspect(to); e == nil && !empty {
-			return syscall.ENOTEMPTY
-		} else {
-			err = e
-		}
-	}
-	if err == nil {
-		err = t.publishUnder(from)
-	}
-	if err == nil {
-		objects, err = t.under(from) // with what was just published
-	}
 	if err != nil {
 		return t.fail("rename", from, err)
 	}
-	return t.fail("rename", from, t.moveAll(d, objects, from, to))
+	if len(objects) > t.o.RenameDirLimit {
+		return syscall.EXDEV
+	}
+	if _, empty, err := t.inspect(to); err != nil {
+		return t.fail("rename", from, err)
+	} else if !empty {
+		return syscall.ENOTEMPTY
+	}
+	files := t.openUnder(from)
+	slices.SortFunc(files, func(a, b *file) int { return strings.Compare(a.currentKey(), b.currentKey()) })
+	for _, f := range files { // in the order of their keys, as another rename may be at work
+		f.io.Lock()
+		defer f.io.Unlock()
+	}
+	copies, err := t.moveUnder(files, from, to)
+	if err != nil {
+		return t.fail("rename", from, err)
+	}
+	t.relocateUnder(d, files, copies, from, to)
+	return 0
 }
 
 // under lists every object under a prefix, up to one more than may be renamed.
@@ -64,19 +70,6 @@ func (t *Tree) under(prefix string) (all []writer.Object, err error) {
 	}
 }
 
-// publishUnder publishes the files being written under a prefix.
-func (t *Tree) publishUnder(prefix string) error {
-	var files errgroup.Group
-	for _, f := range t.openUnder(prefix) {
-		files.Go(func() error {
-			f.io.Lock()
-			defer f.io.Unlock()
-			return f.settle()
-		})
-	}
-	return files.Wait()
-}
-
 func (t *Tree) openUnder(prefix string) (files []*file) {
 	for _, f := range t.openFiles() {
 		if strings.HasPrefix(f.currentKey(), prefix) {
@@ -86,7 +79,42 @@ func (t *Tree) openUnder(prefix string) (files []*file) {
 	return files
 }
 
-func (t *Tree) moveAll(d *dir, objects []writer.Object, from, to string) error {
+// moveUnder moves all objects and gives the new ones, by key. What comes into
+// the directory while it is at work is moved as well.
+func (t *Tree) moveUnder(files []*file, from, to string) (moved map[string]writer.Object, err error) {
+	if err := settleAll(files); err != nil {
+		return nil, err
+	}
+	moved = map[string]writer.Object{}
+	for {
+		objects, err := t.under(from)
+		if err != nil {
+			return nil, err
+		}
+		if len(objects) == 0 {
+			break
+		}
+		if err := t.moveAll(objects, moved, from, to); err != nil {
+			return nil, err
+		}
+	}
+	if len(moved) == 0 { // a directory that only this mount knows
+		_, err = t.putMarker(to, writer.Attributes{ContentType: markerType}, writer.Condition{})
+	}
+	return moved, err
+}
+
+// settleAll publishes what the files have; their io is write-held.
+func settleAll(files []*file) error {
+	var work errgroup.Group
+	for _, f := range files {
+		work.Go(f.settle)
+	}
+	return work.Wait()
+}
+
+// moveAll moves some objects and adds the new ones to moved.
+func (t *Tree) moveAll(objects []writer.Object, moved map[string]writer.Object, from, to string) error {
 	copies, err := t.copyAll(objects, from, to)
 	if err != nil {
 		return errors.Join(err, t.deleteCopies(copies))
@@ -94,7 +122,7 @@ func (t *Tree) moveAll(d *dir, objects []writer.Object, from, to string) error {
 	if err := t.deleteAll(t.ctx, objects); err != nil {
 		return fmt.Errorf("everything is copied to %s, but not all was deleted: %w", t.path(to), err)
 	}
-	t.relocateUnder(d, copies, from, to)
+	maps.Copy(moved, copies)
 	return nil
 }
 
@@ -165,9 +193,9 @@ func (t *Tree) deleteAll(ctx context.Context, objects []writer.Object) error {
 }
 
 // relocateUnder gives the nodes at and below d their new keys and objects, and
-// drops what was known about both places.
-func (t *Tree) relocateUnder(d *dir, copies map[string]writer.Object, from, to string) {
-	for _, f := range t.openUnder(from) {
+// drops what was known about both places. The io of files is write-held.
+func (t *Tree) relocateUnder(d *dir, files []*file, copies map[string]writer.Object, from, to string) {
+	for _, f := range files {
 		f.relocateTo(to+strings.TrimPrefix(f.currentKey(), from), copies)
 	}
 	walk(&d.Inode, func(n gofuse.InodeEmbedder) {
@@ -175,9 +203,7 @@ func (t *Tree) relocateUnder(d *dir, copies map[string]writer.Object, from, to s
 		case *dir:
 			t.setKey(&n.node, from, to)
 		case *file:
-			if strings.HasPrefix(n.currentKey(), from) {
-				n.relocateTo(to+strings.TrimPrefix(n.currentKey(), from), copies)
-			}
+			n.follow(copies, from, to)
 		}
 	})
 	t.renameKept(from, to)
@@ -188,13 +214,28 @@ func (t *Tree) relocateUnder(d *dir, copies map[string]writer.Object, from, to s
 }
 
 // relocateTo makes f go on under another key, with the copy of its object.
+// f.io is write-held.
 func (f *file) relocateTo(key string, copies map[string]writer.Object) {
-	f.io.Lock()
-	defer f.io.Unlock()
 	f.tree.moved(f, key)
 	if object, ok := copies[key]; ok {
 		f.relocate(object)
 	}
+}
+
+// follow moves a file that had no content when its directory was renamed. One
+// that was begun since moves by itself.
+func (f *file) follow(copies map[string]writer.Object, from, to string) {
+	rest, ok := strings.CutPrefix(f.currentKey(), from)
+	if !ok {
+		return
+	}
+	if f.current() != nil {
+		f.fail("rename", f.tree.renameFile(f, to+rest, nil, false))
+		return
+	}
+	f.io.Lock()
+	defer f.io.Unlock()
+	f.relocateTo(to+rest, copies)
 }
 
 func (t *Tree) setKey(n *node, from, to string) {
