@@ -67,7 +67,7 @@ func (s *settings) performanceFlags() flagGroup {
 	f := newFlagGroup("Performance")
 	f.Var(&s.partSize, "part-size", "size of a file's first parts; later ones grow")
 	f.Var(&s.memory, "memory", "most memory for file content, of all files together")
-	f.IntVar(&s.maxConcurrency, "max-concurrency", s.maxConcurrency, "most `requests` with content at the same time")
+	f.IntVar(&s.maxConcurrency, "max-concurrency", s.maxConcurrency, "most `requests` with content at the same time; how many is found by trying")
 	f.Var(choice(&s.checksum, checksums()...), "checksum", "checksum that S3 verifies for every part and object")
 	f.BoolVar(&s.uniformParts, "uniform-parts", false, "never let parts grow, for stores that want equal ones (by itself for Cloudflare R2)")
 	f.DurationVar(&s.retryTimeout, "retry-timeout", s.retryTimeout, "how long a failing request is tried again before its file fails")

@@ -67,7 +67,7 @@ func defaultSettings() *settings {
 		tagging:        pairs{},
 		partSize:       10 * size.MiB,
 		memory:         512 * size.MiB,
-		maxConcurrency: 32,
+		maxConcurrency: 64,
 		checksum:       writer.CRC64NVME.String(),
 		retryTimeout:   10 * time.Minute,
 		maxHole:        size.GiB,
