@@ -1,0 +1,100 @@
+// Command bench measures the mount against the floor (see internal/bench/floor)
+// over an endpoint that throws content away (see internal/s3discard), in one
+// run and interleaved, and writes what it found as Markdown and JSON. It is run
+// by scripts/bench, which builds the programs.
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/s3mpfs/s3mpfs/internal/size"
+)
+
+// options of a run.
+type options struct {
+	programs   string // folder of s3mpfs, floor and s3discard
+	out        string // folder for the report
+	temp       string // folder for sources and mount points, in memory
+	size       size.Size
+	files      int // of the small-file scenarios
+	runs       int
+	only       *regexp.Regexp // of ENVIRONMENT/SCENARIO
+	others     bool
+	mountFlags []string
+}
+
+func main() {
+	if len(os.Args) == 4 && os.Args[1] == randomReads {
+		exit(readRandomly(os.Args[2], os.Args[3]))
+	}
+	o := options{size: 2 * size.GiB, only: regexp.MustCompile("")}
+	flag.StringVar(&o.programs, "programs", ".", "`folder` of the programs")
+	flag.StringVar(&o.out, "out", ".", "`folder` for bench.md and bench.json")
+	flag.StringVar(&o.temp, "temp", "/dev/shm", "`folder` for the files that are copied; memory, so that no disk is measured")
+	flag.Var(&o.size, "size", "`bytes` of the large file")
+	full := flag.Bool("full", false, "copy 8 GiB")
+	flag.IntVar(&o.files, "files", 2000, "`number` of small files")
+	flag.IntVar(&o.runs, "runs", 5, "`number` of runs whose median is told")
+	flag.BoolVar(&o.others, "others", false, "run s3fs and rclone beside us, where they are installed")
+	flag.Func("only", "`pattern` of ENVIRONMENT/SCENARIO, such as https/cp$", func(text string) (err error) {
+		o.only, err = regexp.Compile(text)
+		return err
+	})
+	flag.Func("mount-flags", "more `flags` for s3mpfs mount, to compare settings", func(text string) error {
+		o.mountFlags = strings.Fields(text)
+		return nil
+	})
+	flag.Parse()
+	if *full {
+		o.size = 8 * size.GiB
+	}
+	exit(benchmark(o))
+}
+
+func exit(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+// benchmark measures everything and writes the report, also of what there is when
+// something failed.
+func benchmark(o options) (err error) {
+	if o.temp, err = os.MkdirTemp(o.temp, "s3mpfs-bench."); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(o.temp)) }()
+	if o.programs, err = filepath.Abs(o.programs); err != nil {
+		return err
+	}
+	src, err := makeSources(o)
+	if err != nil {
+		return err
+	}
+	r := &report{Machine: thisMachine(), Size: int64(o.size), Runs: o.runs}
+	for _, e := range environments {
+		results, failed := e.measure(o, src)
+		r.Results = append(r.Results, results...)
+		if failed != nil {
+			err = errors.Join(err, fmt.Errorf("%s: %w", e.name, failed))
+		}
+	}
+	return errors.Join(err, r.write(o.out))
+}
+
+// serial numbers everything that is written, so that no name comes twice.
+var serial int
+
+func next() string {
+	serial++
+	return strconv.Itoa(serial)
+}

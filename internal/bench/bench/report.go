@@ -1,0 +1,163 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/s3mpfs/s3mpfs/internal/size"
+)
+
+// report is everything that was found.
+type report struct {
+	Machine machine
+	Size    int64 // bytes of the large file
+	Runs    int
+	Results []result
+}
+
+// write makes bench.json and bench.md in a folder.
+func (r *report) write(folder string) error {
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return err
+	}
+	text, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return err
+	}
+	var table strings.Builder
+	r.markdown(io.MultiWriter(&table, os.Stdout))
+	return errors.Join(
+		os.WriteFile(filepath.Join(folder, "bench.json"), append(text, '\n'), 0o644),
+		os.WriteFile(filepath.Join(folder, "bench.md"), []byte(table.String()), 0o644))
+}
+
+func (r *report) markdown(w io.Writer) {
+	fmt.Fprintf(w, "%v.\nLarge files are %v; medians of %d runs, interleaved.\n", r.Machine, size.Size(r.Size), r.Runs)
+	for _, e := range environments {
+		var here []result
+		for _, res := range r.Results {
+			if res.Environment == e.name {
+				here = append(here, res)
+			}
+		}
+		if len(here) > 0 {
+			fmt.Fprintf(w, "\n### Over %s\n", e.title)
+			tableOf(w, "bytes", here, func(s scenario) bool { return s.bytes > 0 }, largeRow)
+			tableOf(w, "files", here, func(s scenario) bool { return s.bytes == 0 && s.files > 0 }, smallRow)
+			tableOf(w, "reads", here, func(s scenario) bool { return s.reads > 0 }, randomRow)
+		}
+	}
+}
+
+var heads = map[string]string{
+	"bytes": "| | | MB/s | of the floor's | CPU s/GiB | of the floor's | program's CPU s/GiB | peak MiB | requests a file |",
+	"files": "| | | s | files/s | of the floor's | CPU ms/file | of the floor's | peak MiB | requests |",
+	"reads": "| | | ms/read | CPU ms/read | requests/read | KiB fetched/read |",
+}
+
+// tableOf writes the results of one kind. The first column names a scenario
+// once.
+func tableOf(w io.Writer, kind string, all []result, belongs func(scenario) bool, row func(res, floor *result) []string) {
+	all = slices.DeleteFunc(slices.Clone(all), func(res result) bool { return !belongs(res.scenario) })
+	if len(all) == 0 {
+		return
+	}
+	fmt.Fprintf(w, "\n%s\n|-|-|%s\n", heads[kind], strings.Repeat("-:|", strings.Count(heads[kind], "|")-3))
+	for i := range all {
+		title := all[i].scenario.title
+		if i > 0 && all[i-1].Scenario == all[i].Scenario {
+			title = ""
+		}
+		cells := append([]string{title, all[i].Target}, row(&all[i], floorOf(all, all[i].Scenario))...)
+		fmt.Fprintf(w, "| %s |\n", strings.Join(cells, " | "))
+	}
+}
+
+// floorOf is the fastest floor of a scenario: without a mount where that exists.
+func floorOf(all []result, scenario string) (best *result) {
+	for i := range all {
+		res := &all[i]
+		if res.Scenario != scenario || !res.target.floor || res.scenario.plain != nil && res.target.command != nil {
+			continue
+		}
+		if best == nil || res.seconds() < best.seconds() {
+			best = res
+		}
+	}
+	return best
+}
+
+func largeRow(res, floor *result) []string {
+	gib := float64(res.scenario.bytes) / (1 << 30)
+	return []string{
+		fmt.Sprintf("%.0f", float64(res.scenario.bytes)/1e6/res.seconds()), ratio(floor.seconds(), res.seconds()),
+		fmt.Sprintf("%.2f", res.client()/gib), ratio(res.client(), floor.client()),
+		fmt.Sprintf("%.2f", res.program()/gib), res.peak(),
+		fmt.Sprintf("%.1f", res.requests()/float64(max(1, res.scenario.files))),
+	}
+}
+
+func smallRow(res, floor *result) []string {
+	files := float64(res.scenario.files)
+	return []string{
+		fmt.Sprintf("%.2f", res.seconds()), fmt.Sprintf("%.0f", files/res.seconds()), ratio(floor.seconds(), res.seconds()),
+		fmt.Sprintf("%.2f", res.client()/files*1000), ratio(res.client(), floor.client()),
+		res.peak(), fmt.Sprintf("%.0f", res.requests()),
+	}
+}
+
+func randomRow(res, _ *result) []string {
+	n := float64(res.scenario.reads)
+	return []string{
+		fmt.Sprintf("%.2f", res.seconds()/n*1000), fmt.Sprintf("%.2f", res.client()/n*1000),
+		fmt.Sprintf("%.2f", res.requests()/n), fmt.Sprintf("%.1f", res.fetched()/n/1024),
+	}
+}
+
+func ratio(a, b float64) string {
+	if b == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%.2f", a/b)
+}
+
+func (res *result) peak() string {
+	if res.PeakBytes == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%d", res.PeakBytes>>20)
+}
+
+// median of what f finds in each sample.
+func (res *result) median(f func(sample) float64) float64 {
+	var all []float64
+	for _, s := range res.Samples {
+		all = append(all, f(s))
+	}
+	slices.Sort(all)
+	n := len(all)
+	return (all[(n-1)/2] + all[n/2]) / 2
+}
+
+func (res *result) seconds() float64 { return res.median(func(s sample) float64 { return s.Seconds }) }
+func (res *result) client() float64  { return res.median(func(s sample) float64 { return s.Client }) }
+func (res *result) program() float64 { return res.median(func(s sample) float64 { return s.Program }) }
+
+func (res *result) requests() float64 {
+	return res.median(func(s sample) (n float64) {
+		for _, c := range s.Requests {
+			n += float64(c.Requests)
+		}
+		return n
+	})
+}
+
+func (res *result) fetched() float64 {
+	return res.median(func(s sample) float64 { return float64(s.Requests["GetObject"].Out) })
+}
