@@ -60,7 +60,7 @@ func together(commands []*exec.Cmd) (time.Duration, error) {
 	for i, c := range commands {
 		all.Go(func() {
 			if out, err := c.CombinedOutput(); err != nil {
-				errs[i] = fmt.Errorf("%s: %w: %s", strings.Join(c.Args, " "), err, out)
+				errs[i] = fmt.Errorf("%s: %w: %.300s", strings.Join(c.Args, " "), err, out)
 			}
 		})
 	}

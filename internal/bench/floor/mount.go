@@ -96,7 +96,8 @@ func (j *joint) Lookup(_ <-chan struct{}, header *fuse.InHeader, text string, ou
 	if ok {
 		return fuse.OK
 	}
-	size, err := strconv.ParseUint(text[strings.LastIndexByte(text, '.')+1:], 10, 64)
+	_, digits, _ := strings.Cut(text, ".")
+	size, err := strconv.ParseUint(digits, 10, 64)
 	if err != nil {
 		return fuse.ENOENT
 	}
