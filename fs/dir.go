@@ -196,6 +196,7 @@ func operations[T any](n *gofuse.Inode) (node T, ok bool) {
 // before there are bytes or the file is closed, except where the program would
 // go on with what somebody else put there meanwhile.
 func (d *dir) Create(ctx context.Context, name string, flags, mode uint32, out *fuse.EntryOut) (*gofuse.Inode, gofuse.FileHandle, uint32, syscall.Errno) {
+	defer d.tree.names.enter(d)()
 	key, errno := d.newKey(name)
 	if errno != 0 {
 		return nil, nil, 0, errno
@@ -229,6 +230,7 @@ func (d *dir) newKey(name string) (string, syscall.Errno) {
 // Mkdir puts a marker object, so that an empty directory exists. It is put only
 // where there is none, which makes mkdir atomic between machines too.
 func (d *dir) Mkdir(ctx context.Context, name string, mode uint32, out *fuse.EntryOut) (*gofuse.Inode, syscall.Errno) {
+	defer d.tree.names.enter(d)()
 	key, errno := d.newKey(name)
 	if errno != 0 {
 		return nil, errno
@@ -255,6 +257,7 @@ func (t *Tree) putMarker(key string, attrs writer.Attributes, cond writer.Condit
 
 // Rmdir removes a directory that holds nothing but its marker.
 func (d *dir) Rmdir(_ context.Context, name string) syscall.Errno {
+	defer d.tree.names.enter(d)()
 	key, errno := d.newKey(name)
 	if errno != 0 {
 		return errno
@@ -300,6 +303,7 @@ func (t *Tree) inspect(dirKey string) (marked, empty bool, err error) {
 
 // Unlink removes a file. What of it is not yet published never will be.
 func (d *dir) Unlink(_ context.Context, name string) syscall.Errno {
+	defer d.tree.names.enter(d)()
 	key, errno := d.newKey(name)
 	if errno != 0 {
 		return errno

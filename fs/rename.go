@@ -20,6 +20,7 @@ func (d *dir) Rename(_ context.Context, name string, newParent gofuse.InodeEmbed
 	if !ok || flags&^unix.RENAME_NOREPLACE != 0 {
 		return syscall.EINVAL
 	}
+	defer d.tree.names.enter(d, target)()
 	key, errno := d.newKey(name)
 	if errno != 0 {
 		return errno
@@ -46,6 +47,11 @@ func (d *dir) Rename(_ context.Context, name string, newParent gofuse.InodeEmbed
 func (t *Tree) renameFile(f *file, to string, replaced *file, noReplace bool) error {
 	f.io.Lock()
 	defer f.io.Unlock()
+	return t.renameHeld(f, to, replaced, noReplace)
+}
+
+// renameHeld is renameFile for a file whose io is write-held.
+func (t *Tree) renameHeld(f *file, to string, replaced *file, noReplace bool) error {
 	if c := f.current(); c != nil && !f.exists() {
 		if noReplace {
 			if err := t.absent(to); err != nil {

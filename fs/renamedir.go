@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -26,10 +25,11 @@ const cleanUp = time.Minute
 
 // renameDir moves everything under a directory to the key to. All objects are
 // copied before the first is deleted; if a copy fails the copies are removed
-// again, so that nothing has changed. Files that are open wait meanwhile, and go
-// on under their new names.
+// again, so that nothing has changed. Files that are being written wait
+// meanwhile, and go on under their new names.
 func (t *Tree) renameDir(d *dir, to string) syscall.Errno {
 	from := d.currentKey()
+	defer t.names.freeze(from)()
 	objects, err := t.under(from)
 	if err != nil {
 		return t.fail("rename", from, err)
@@ -79,29 +79,27 @@ func (t *Tree) openUnder(prefix string) (files []*file) {
 	return files
 }
 
-// moveUnder moves all objects and gives the new ones, by key. What comes into
-// the directory while it is at work is moved as well.
+// moveUnder moves all objects and gives the new ones, by key.
 func (t *Tree) moveUnder(files []*file, from, to string) (moved map[string]writer.Object, err error) {
 	if err := settleAll(files); err != nil {
 		return nil, err
 	}
-	moved = map[string]writer.Object{}
-	for {
-		objects, err := t.under(from)
-		if err != nil {
-			return nil, err
-		}
-		if len(objects) == 0 {
-			break
-		}
-		if err := t.moveAll(objects, moved, from, to); err != nil {
-			return nil, err
-		}
+	objects, err := t.under(from)
+	if err != nil {
+		return nil, err
 	}
-	if len(moved) == 0 { // a directory that only this mount knows
-		_, err = t.putMarker(to, writer.Attributes{ContentType: markerType}, writer.Condition{})
+	if len(objects) == 0 { // a directory that only this mount knows
+		_, err := t.putMarker(to, writer.Attributes{ContentType: markerType}, writer.Condition{})
+		return nil, err
 	}
-	return moved, err
+	moved, err = t.copyAll(objects, from, to)
+	if err != nil {
+		return nil, errors.Join(err, t.deleteCopies(moved))
+	}
+	if err := t.deleteAll(t.ctx, objects); err != nil {
+		return nil, fmt.Errorf("everything is copied to %s, but not all was deleted: %w", t.path(to), err)
+	}
+	return moved, nil
 }
 
 // settleAll publishes what the files have; their io is write-held.
@@ -111,19 +109,6 @@ func settleAll(files []*file) error {
 		work.Go(f.settle)
 	}
 	return work.Wait()
-}
-
-// moveAll moves some objects and adds the new ones to moved.
-func (t *Tree) moveAll(objects []writer.Object, moved map[string]writer.Object, from, to string) error {
-	copies, err := t.copyAll(objects, from, to)
-	if err != nil {
-		return errors.Join(err, t.deleteCopies(copies))
-	}
-	if err := t.deleteAll(t.ctx, objects); err != nil {
-		return fmt.Errorf("everything is copied to %s, but not all was deleted: %w", t.path(to), err)
-	}
-	maps.Copy(moved, copies)
-	return nil
 }
 
 // copyAll copies objects from one prefix to another and gives the copies, by
@@ -229,12 +214,12 @@ func (f *file) follow(copies map[string]writer.Object, from, to string) {
 	if !ok {
 		return
 	}
-	if f.current() != nil {
-		f.fail("rename", f.tree.renameFile(f, to+rest, nil, false))
-		return
-	}
 	f.io.Lock()
 	defer f.io.Unlock()
+	if f.current() != nil {
+		f.fail("rename", f.tree.renameHeld(f, to+rest, nil, false))
+		return
+	}
 	f.relocateTo(to+rest, copies)
 }
 

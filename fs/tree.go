@@ -41,6 +41,7 @@ type Tree struct {
 	root      *dir
 	processes processes
 	hidden    hidden
+	names     *standstill
 	started   time.Time
 
 	ctx  context.Context // of every request of S3; ends with Close
@@ -61,7 +62,7 @@ func New(bucket Bucket, engine *writer.Engine, o Options) *Tree {
 	t := &Tree{
 		bucket: bucket, engine: engine, o: o.withDefaults(), processes: procfs("/proc"),
 		open: map[string]map[string]*file{}, kept: map[string]map[string]struct{}{},
-		listings: map[string]*listing{}, started: time.Now(),
+		listings: map[string]*listing{}, started: time.Now(), names: newStandstill(),
 	}
 	t.ctx, t.stop = context.WithCancel(context.Background())
 	t.root = t.newDir(t.o.Prefix)
