@@ -5,7 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
-	"errors"
+	"encoding/xml"
 	"fmt"
 	"io"
 	"net/http"
@@ -116,15 +116,39 @@ func (e *endpoint) stats() (stats s3discard.Stats, err error) {
 	return stats, json.Unmarshal(text, &stats)
 }
 
-// object makes a new object, whose name ends as the floor wants it. The first
-// of a size is sent, the others are copies.
+// object makes a new object, whose name ends as the floor wants it. The bytes
+// are sent for the first of a size and copied for the others.
 func (e *endpoint) object(n int64) (key string, err error) {
-	first := fmt.Sprintf("object.%d", n)
-	_, err = e.do(http.MethodHead, "/"+bucket+"/"+first, nil, 0)
-	if err != nil {
-		_, err = e.do(http.MethodPut, "/"+bucket+"/"+first, io.LimitReader(random, n), n)
+	first := fmt.Sprintf("/%s/object.%d", bucket, n)
+	if _, err := e.do(http.MethodHead, first, nil, 0); err != nil {
+		if _, err := e.do(http.MethodPut, first, io.LimitReader(random, n), n); err != nil {
+			return "", err
+		}
 	}
 	key = fmt.Sprintf("object-%s.%d", next(), n)
-	_, errCopy := e.do(http.MethodPut, "/"+bucket+"/"+key, nil, 0, "X-Amz-Copy-Source", bucket+"/"+first)
-	return key, errors.Join(err, errCopy)
+	return key, e.copyAsUpload(first, "/"+bucket+"/"+key)
+}
+
+// copyAsUpload copies an object into one that was made by a multipart upload,
+// because clients take the ETag of any other for its MD5.
+func (e *endpoint) copyAsUpload(src, dst string) error {
+	text, err := e.do(http.MethodPost, dst+"?uploads", nil, 0)
+	if err != nil {
+		return err
+	}
+	var upload struct{ UploadId string }
+	if err := xml.Unmarshal(text, &upload); err != nil {
+		return err
+	}
+	text, err = e.do(http.MethodPut, dst+"?partNumber=1&uploadId="+upload.UploadId, nil, 0, "X-Amz-Copy-Source", src)
+	if err != nil {
+		return err
+	}
+	var part struct{ ETag string }
+	if err := xml.Unmarshal(text, &part); err != nil {
+		return err
+	}
+	all := "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>" + strings.Trim(part.ETag, `"`) + "</ETag></Part></CompleteMultipartUpload>"
+	_, err = e.do(http.MethodPost, dst+"?uploadId="+upload.UploadId, strings.NewReader(all), int64(len(all)))
+	return err
 }
