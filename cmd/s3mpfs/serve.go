@@ -40,7 +40,7 @@ func serve(s *settings, ready func(stderr *os.File) error) (err error) {
 	if err := servePprof(s.pprofAddr, log); err != nil {
 		return err
 	}
-	store, err := openStore(s, log)
+	store, err := openStore(s.storeConfig(log))
 	if err != nil {
 		return withCode(exitBucket, err)
 	}
@@ -58,10 +58,10 @@ func serve(s *settings, ready func(stderr *os.File) error) (err error) {
 var endSignals = []os.Signal{unix.SIGINT, unix.SIGTERM, unix.SIGHUP}
 
 // openStore finds the bucket and checks that it may be used.
-func openStore(s *settings, log *slog.Logger) (*s3store.Store, error) {
+func openStore(c s3store.Config) (*s3store.Store, error) {
 	ctx, stop := signal.NotifyContext(context.Background(), endSignals...)
 	defer stop()
-	store, err := s3store.Open(ctx, s.storeConfig(log))
+	store, err := s3store.Open(ctx, c)
 	if err != nil {
 		return nil, err
 	}
