@@ -14,6 +14,7 @@ import (
 // Mount is a tree that is mounted on a directory.
 type Mount struct {
 	server *fuse.Server
+	ended  chan struct{} // closed when it no longer serves
 }
 
 // maxRequest is the largest WRITE and READ in bytes. Kernels since 6.13 would
@@ -21,18 +22,28 @@ type Mount struct {
 const maxRequest = 1 << 20
 
 // Mount mounts the tree on a directory and serves it. When it returns without
-// an error the mount answers.
+// an error, whoever uses the mount gets an answer.
+//
+// It does not wait for the mount as go-fuse's own function does, by opening a
+// file in it: a process that is killed while it waits for itself can never end.
 func (t *Tree) Mount(dir string) (*Mount, error) {
 	ttl := t.o.MetadataTTL
-	server, err := gofuse.Mount(dir, t.root, &gofuse.Options{
+	options := gofuse.Options{
 		MountOptions: t.mountOptions(),
 		EntryTimeout: &ttl, AttrTimeout: &ttl, NegativeTimeout: &ttl,
 		NullPermissions: true,
-	})
+	}
+	server, err := fuse.NewServer(gofuse.NewNodeFS(t.root, &options), dir, &options.MountOptions)
 	if err != nil {
 		return nil, err
 	}
-	return &Mount{server}, nil
+	m := &Mount{server: server, ended: make(chan struct{})}
+	go func() {
+		defer close(m.ended)
+		server.Serve()
+		server.Wait()
+	}()
+	return m, nil
 }
 
 func (t *Tree) mountOptions() fuse.MountOptions {
@@ -69,4 +80,4 @@ func (t *Tree) recovered(problem any) fuse.Status {
 }
 
 // Wait returns when the file system is unmounted, by whomever.
-func (m *Mount) Wait() { m.server.Wait() }
+func (m *Mount) Wait() { <-m.ended }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 )
 
 // state of a file's content.
@@ -142,16 +143,23 @@ func (f *File) leaveUpload(keep bool) {
 	u.cancel()
 	f.leaving.Add(1)
 	f.engine.undertake(func() {
-		defer f.leaving.Done()
+		cutOff := time.AfterFunc(grace, u.cut)
 		f.mu.Lock()
 		for u.flight > 0 {
 			f.cond.Wait()
 		}
 		f.mu.Unlock()
+		landed := cutOff.Stop()
 		f.engine.returned()
 		if !keep {
 			f.abort(u)
 		}
+		f.leaving.Done()
+		if !keep && !landed {
+			time.Sleep(grace)
+			f.abort(u)
+		}
+		u.cut()
 	})
 }
 

@@ -92,6 +92,7 @@ func (f *File) rescue() {
 func (f *File) rebase(object Object, to int64) {
 	if f.upload != nil {
 		f.upload.cancel()
+		f.upload.cut()
 		f.upload = nil
 	}
 	f.base(object)

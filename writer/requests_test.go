@@ -6,7 +6,10 @@ import (
 	"io"
 	"maps"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/s3mpfs/s3mpfs/internal/s3fake"
 	"github.com/s3mpfs/s3mpfs/internal/s3op"
@@ -339,4 +342,43 @@ func TestManySlowWriters(t *testing.T) {
 		})
 	}
 	all.Wait()
+}
+
+// TestPartsInFlightLandBeforeTheAbort: a part that S3 is still taking when its
+// upload is given up must not be left behind.
+func TestPartsInFlightLandBeforeTheAbort(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, slow := range []time.Duration{time.Second, time.Minute} {
+			store, engine := open(t, writer.Options{})
+			var aborts, under atomic.Int32
+			store.Inject(func(c s3fake.Call) s3fake.Fault {
+				switch c.Op {
+				case s3op.UploadPart:
+					under.Add(1)
+					time.Sleep(slow)
+					under.Add(-1)
+				case s3op.AbortMultipartUpload:
+					if aborts.Add(1); slow == time.Second && under.Load() > 0 {
+						t.Error("aborted with a part in flight")
+					}
+				}
+				return s3fake.Fault{}
+			})
+			f := engine.Create("key", writer.FileOptions{})
+			write(t, f, pattern(25*miB), 0)
+			synctest.Wait()
+			if err := f.Truncate(0); err != nil {
+				t.Fatal(err)
+			}
+			write(t, f, []byte("new"), 0)
+			closeFile(t, f)
+			if got, _ := store.Bytes("key"); string(got) != "new" {
+				t.Errorf("the object is %q", got)
+			}
+			time.Sleep(time.Hour) // of the bubble's time: all that goes on behind has ended
+			if n := aborts.Load(); slow == time.Minute && n != 2 {
+				t.Errorf("%d aborts of an upload whose parts were cut off, want 2", n)
+			}
+		}
+	})
 }

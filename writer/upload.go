@@ -10,6 +10,12 @@ import (
 // own because the file's is over.
 const abortTimeout = time.Minute
 
+// grace is how long parts in flight may take when their upload is given up. A
+// part whose request is cut off may still land in S3 after the abort, and then
+// nobody would remove it; so they are waited for, and only when they take
+// longer are they cut off, and the abort repeated after as long again.
+const grace = 5 * time.Second
+
 // recentParts is how many of the parts sent last stay in memory beside the
 // first one while memory allows, for programs that go back a little.
 const recentParts = 2
@@ -17,8 +23,10 @@ const recentParts = 2
 // upload is a running multipart upload and what has been made of it. The
 // file's mu guards it.
 type upload struct {
-	ctx    context.Context // ends when the file fails or is closed
+	ctx    context.Context // ends when the upload is given up or complete: nothing more is sent
 	cancel context.CancelFunc
+	calls  context.Context // of the requests in flight; ends a grace later
+	cut    context.CancelFunc
 	begun  chan struct{} // closed when S3 has answered CreateMultipartUpload
 	id     Upload        // valid once begun; without ID where that failed
 	parts  []*part       // part number n is parts[n-1]
@@ -49,6 +57,7 @@ type part struct {
 func (f *File) begin() {
 	u := &upload{begun: make(chan struct{})}
 	u.ctx, u.cancel = context.WithCancel(context.Background())
+	u.calls, u.cut = context.WithCancel(context.Background())
 	f.upload = u
 	key, attrs, cond := f.key, f.attrs, f.condition()
 	f.engine.undertake(func() {
@@ -125,12 +134,12 @@ func (f *File) transfer(u *upload, p *part, body Body) (Part, error) {
 	}
 	defer f.engine.slots.release(body.Size)
 	if p.src != nil {
-		return f.engine.store.UploadPartCopy(u.ctx, u.id, p.number, *p.src, p.at, p.hi-p.lo)
+		return f.engine.store.UploadPartCopy(u.calls, u.id, p.number, *p.src, p.at, p.hi-p.lo)
 	}
 	if body.Checksum.Algorithm != u.id.Checksum {
 		body.Checksum = Checksum{} // the store takes none
 	}
-	return f.engine.store.UploadPart(u.ctx, u.id, p.number, body)
+	return f.engine.store.UploadPart(u.calls, u.id, p.number, body)
 }
 
 // landed notes how the sending of a part, from blocks, ended.

@@ -23,10 +23,11 @@ type Block []byte
 
 // Pool is a budget of blocks. All methods are safe for concurrent use.
 type Pool struct {
-	arena []byte
-	block int // bytes of one block
+	size  int64 // bytes of the budget
+	block int   // bytes of one block
 
 	mu      sync.Mutex // guards what follows; never held across I/O
+	arena   []byte     // nil after Close
 	idle    []Block    // given back and warm, the last one used first
 	fresh   int        // offset in arena of the first block never used or trimmed
 	trimmed []Block    // given back to the system, usable again
@@ -50,7 +51,7 @@ func NewWithBlocks(size, block int64) (*Pool, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reserve %d bytes of address space: %w", size, err)
 	}
-	return &Pool{arena: arena, block: int(block), changed: make(chan struct{})}, nil
+	return &Pool{arena: arena, size: size, block: int(block), changed: make(chan struct{})}, nil
 }
 
 // Close gives the arena back. No block may be in use.
@@ -137,7 +138,7 @@ func (p *Pool) Used() int64 {
 }
 
 // Size is the budget in bytes.
-func (p *Pool) Size() int64 { return int64(len(p.arena)) }
+func (p *Pool) Size() int64 { return p.size }
 
 // BlockSize is the size of this pool's blocks in bytes.
 func (p *Pool) BlockSize() int64 { return int64(p.block) }
