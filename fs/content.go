@@ -5,7 +5,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/s3mpfs/s3mpfs/internal/readahead"
 	"github.com/s3mpfs/s3mpfs/writer"
 )
 
@@ -85,7 +84,7 @@ func (f *file) readAt(p []byte, off int64) (int, error) {
 	f.mu.Lock()
 	c, r := f.content, f.reader
 	if c == nil && r == nil {
-		r = readahead.New(f.tree.bucket, f.tree.engine.Memory(), f.object, readahead.Options{})
+		r = f.tree.engine.OpenReader(f.object)
 		f.reader = r
 	}
 	f.mu.Unlock()

@@ -12,7 +12,6 @@ import (
 
 	gofuse "github.com/hanwen/go-fuse/v2/fs"
 
-	"github.com/s3mpfs/s3mpfs/internal/readahead"
 	"github.com/s3mpfs/s3mpfs/writer"
 )
 
@@ -33,13 +32,13 @@ type file struct {
 	starting sync.Mutex
 
 	// mu, the node's, guards what follows; it is never held across I/O.
-	object  writer.Object       // the newest version known; without a Key there is none
-	asked   time.Time           // when S3 told of it
-	headed  bool                // object.Attributes are known
-	content *writer.File        // nil until something is changed, and after all that was published
-	reader  *readahead.Reader   // of object
-	retired []*readahead.Reader // of versions before, which may still be read
-	cached  string              // ETag of what the kernel's page cache holds
+	object  writer.Object         // the newest version known; without a Key there is none
+	asked   time.Time             // when S3 told of it
+	headed  bool                  // object.Attributes are known
+	content *writer.File          // nil until something is changed, and after all that was published
+	reader  writer.ObjectReader   // of object
+	retired []writer.ObjectReader // of versions before, which may still be read
+	cached  string                // ETag of what the kernel's page cache holds
 	handles map[*handle]struct{}
 	writers int    // handles that may write
 	logged  string // the failure that was logged last

@@ -30,6 +30,7 @@ import (
 
 	gofuse "github.com/hanwen/go-fuse/v2/fs"
 
+	"github.com/s3mpfs/s3mpfs/internal/readahead"
 	"github.com/s3mpfs/s3mpfs/writer"
 )
 
@@ -57,8 +58,11 @@ type Tree struct {
 }
 
 // New makes the tree of a bucket. The engine stays the caller's, to be closed
-// after Close.
+// after Close; its objects are read ahead from now on.
 func New(bucket Bucket, engine *writer.Engine, o Options) *Tree {
+	engine.ReadThrough(func(object writer.Object) writer.ObjectReader {
+		return readahead.New(bucket, engine.Memory(), object, readahead.Options{})
+	})
 	t := &Tree{
 		bucket: bucket, engine: engine, o: o.withDefaults(), processes: procfs("/proc"),
 		open: map[string]map[string]*file{}, kept: map[string]map[string]struct{}{},
