@@ -31,7 +31,7 @@ type mount struct {
 	cmd     *exec.Cmd
 	exited  chan struct{} // closed when the process is gone; cmd.ProcessState is set then
 
-	// wantUploads is how many uploads are left on purpose.
+	// wantUploads is how many uploads are left behind, with a word in the log.
 	wantUploads int
 }
 
@@ -118,11 +118,22 @@ func (m *mount) end() {
 		m.t.Error("still mounted")
 		m.kill()
 	}
-	if left := m.b.Uploads(m.t); len(left) != m.wantUploads {
-		m.t.Errorf("%d uploads left, want %d: %v", len(left), m.wantUploads, left)
-	}
+	m.checkUploads()
 	if log := m.log(); strings.Contains(log, "DATA RACE") || strings.Contains(log, "goroutine ") {
 		m.t.Error("the log has a data race or a panic")
+	}
+}
+
+// checkUploads checks that as many uploads are left as the test knows of, and
+// that the log names them.
+func (m *mount) checkUploads() {
+	m.t.Helper()
+	left := m.b.Uploads(m.t)
+	if len(left) != m.wantUploads {
+		m.t.Errorf("%d uploads left, want %d: %v", len(left), m.wantUploads, left)
+	}
+	for _, key := range left {
+		m.wantLog("WARN", "upload", key)
 	}
 }
 

@@ -1,0 +1,158 @@
+package e2e
+
+import (
+	"encoding/json"
+	"errors"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// uploads runs s3mpfs uploads against the bucket.
+func (b *bucket) uploads(command, target string, flags ...string) (code int, output string) {
+	b.t.Helper()
+	return b.s3mpfs(append([]string{"uploads", command, b.b.Name + "/" + target, "--endpoint-url", b.endpoint}, flags...)...)
+}
+
+// left gives what s3mpfs uploads list --json says.
+func (b *bucket) left() (list []listedUpload) {
+	b.t.Helper()
+	code, output := b.uploads("list", "", "--json")
+	if code != 0 {
+		b.t.Fatalf("uploads list: exit code %d: %s", code, output)
+	}
+	for line := range strings.Lines(output) {
+		var u listedUpload
+		if err := json.Unmarshal([]byte(line), &u); err != nil {
+			b.t.Fatalf("%v in %q", err, line)
+		}
+		list = append(list, u)
+	}
+	return list
+}
+
+type listedUpload struct {
+	Key       string
+	UploadID  string `json:"upload_id"`
+	Initiated time.Time
+	Parts     int
+	Bytes     int
+}
+
+// killWriter writes content through a process of its own and kills that while
+// it still has the file open.
+func (m *mount) killWriter(name string, content []byte) {
+	m.t.Helper()
+	writer := exec.Command("sh", "-c", `exec 3>"$0"; cat >&3; echo written; exec sleep 600`, m.path(name))
+	in, err := writer.StdinPipe()
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	out, err := writer.StdoutPipe()
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	if err := writer.Start(); err != nil {
+		m.t.Fatal(err)
+	}
+	if _, err := in.Write(content); err != nil {
+		m.t.Error(err)
+	}
+	in.Close()
+	if _, err := out.Read(make([]byte, len("written\n"))); err != nil {
+		m.t.Error(err)
+	}
+	if err := writer.Process.Kill(); err != nil {
+		m.t.Error(err)
+	}
+	if code := writer.Wait(); code == nil {
+		m.t.Error("the writer ended by itself")
+	}
+}
+
+// TestParkedUploadIsCompleted: what a killed writer wrote is not an object, is
+// listed, and becomes an object only with --yes, byte for byte.
+func TestParkedUploadIsCompleted(t *testing.T) {
+	onEachStore(t, func(t *testing.T, s *store) {
+		m := mountBucket(t, s, "--on-kill=park")
+		content := random(1, 27*mib)
+		m.killWriter("take", content)
+		m.eventually("the upload is parked", func() bool { return strings.Contains(m.log(), "upload parked") })
+		m.wantNoObject("take")
+		list := m.left()
+		if len(list) != 1 || list[0].Key != "take" || list[0].Parts != 3 || list[0].Bytes != len(content) {
+			t.Fatalf("listed: %+v", list)
+		}
+		m.wantLog("upload parked", list[0].UploadID)
+		if code, output := m.uploads("complete", "take"); code != 1 || !strings.Contains(output, "27 MiB") || !strings.Contains(output, "--yes") {
+			t.Errorf("complete without --yes: exit code %d: %s", code, output)
+		}
+		m.wantNoObject("take")
+		if code, output := m.uploads("complete", "take", "--upload-id", list[0].UploadID, "--yes"); code != 0 {
+			t.Errorf("complete: exit code %d: %s", code, output)
+		}
+		m.wantObject("take", content)
+		if left := m.left(); len(left) > 0 {
+			t.Errorf("still listed: %+v", left)
+		}
+	})
+}
+
+// TestUploadOfAMachineThatDied: the mount dies without a word; what S3 holds of
+// the file becomes an object.
+func TestUploadOfAMachineThatDied(t *testing.T) {
+	onEachStore(t, func(t *testing.T, s *store) {
+		m := mountBucket(t, s)
+		m.put("take", []byte("the take before"))
+		content := random(2, 35*mib)
+		f := m.create("take")
+		m.write(f, content)
+		m.eventually("three parts are in S3", func() bool {
+			list := m.left()
+			return len(list) == 1 && list[0].Parts == 3
+		})
+		m.signal(syscall.SIGKILL)
+		<-m.exited
+		if err := f.Close(); !errors.Is(err, syscall.ENOTCONN) && !errors.Is(err, syscall.ECONNABORTED) {
+			t.Errorf("close after the mount died: %v", err)
+		}
+		if code, output := m.umount(); code != exitNotDurable {
+			t.Errorf("umount of a dead mount: exit code %d: %s", code, output)
+		}
+		m.wantObject("take", []byte("the take before"))
+		if code, output := m.uploads("complete", "take", "--yes"); code != 0 || !strings.Contains(output, "replaces the object") {
+			t.Errorf("complete: exit code %d: %s", code, output)
+		}
+		m.wantObject("take", content[:30*mib])
+	})
+}
+
+func TestUploadsAbort(t *testing.T) {
+	onEachStore(t, func(t *testing.T, s *store) {
+		m := mountBucket(t, s, "--on-kill=park")
+		m.killWriter("a", random(3, 12*mib))
+		m.killWriter("b", random(4, 12*mib))
+		m.eventually("both uploads are parked", func() bool { return strings.Count(m.log(), "upload parked") == 2 })
+		for _, c := range []struct {
+			target string
+			flags  []string
+			code   int
+			left   int
+		}{
+			{"", []string{"--yes"}, exitUsage, 2},
+			{"a", nil, 1, 2}, // nobody answers
+			{"", []string{"--older-than", "1h", "--yes"}, 0, 2},
+			{"c", []string{"--yes"}, 1, 2},
+			{"a", []string{"--yes"}, 0, 1},
+			{"", []string{"--older-than", "1ns", "--yes"}, 0, 0},
+		} {
+			code, output := m.uploads("abort", c.target, c.flags...)
+			if left := m.left(); code != c.code || len(left) != c.left {
+				t.Errorf("abort %q %q: exit code %d, want %d; left %v, want %d:\n%s", c.target, c.flags, code, c.code, left, c.left, output)
+			}
+		}
+		m.wantNoObject("a")
+	})
+}
