@@ -3,6 +3,7 @@ package e2e
 import (
 	"encoding/json"
 	"errors"
+	"os"
 	"os/exec"
 	"strings"
 	"syscall"
@@ -45,12 +46,8 @@ type listedUpload struct {
 // it still has the file open.
 func (m *mount) killWriter(name string, content []byte) {
 	m.t.Helper()
-	writer := exec.Command("sh", "-c", `exec 3>"$0"; cat >&3; echo written; exec sleep 600`, m.path(name))
+	writer := exec.Command("sh", "-c", `exec cat >"$0"`, m.path(name))
 	in, err := writer.StdinPipe()
-	if err != nil {
-		m.t.Fatal(err)
-	}
-	out, err := writer.StdoutPipe()
 	if err != nil {
 		m.t.Fatal(err)
 	}
@@ -60,14 +57,14 @@ func (m *mount) killWriter(name string, content []byte) {
 	if _, err := in.Write(content); err != nil {
 		m.t.Error(err)
 	}
-	in.Close()
-	if _, err := out.Read(make([]byte, len("written\n"))); err != nil {
-		m.t.Error(err)
-	}
+	m.eventually("everything is written", func() bool {
+		info, err := os.Stat(m.path(name))
+		return err == nil && info.Size() == int64(len(content))
+	})
 	if err := writer.Process.Kill(); err != nil {
 		m.t.Error(err)
 	}
-	if code := writer.Wait(); code == nil {
+	if err := writer.Wait(); err == nil {
 		m.t.Error("the writer ended by itself")
 	}
 }
@@ -129,30 +126,30 @@ func TestUploadOfAMachineThatDied(t *testing.T) {
 	})
 }
 
+// TestUploadsAbort takes no store that dates all its uploads to the same day.
 func TestUploadsAbort(t *testing.T) {
-	onEachStore(t, func(t *testing.T, s *store) {
-		m := mountBucket(t, s, "--on-kill=park")
-		m.killWriter("a", random(3, 12*mib))
-		m.killWriter("b", random(4, 12*mib))
-		m.eventually("both uploads are parked", func() bool { return strings.Count(m.log(), "upload parked") == 2 })
-		for _, c := range []struct {
-			target string
-			flags  []string
-			code   int
-			left   int
-		}{
-			{"", []string{"--yes"}, exitUsage, 2},
-			{"a", nil, 1, 2}, // nobody answers
-			{"", []string{"--older-than", "1h", "--yes"}, 0, 2},
-			{"c", []string{"--yes"}, 1, 2},
-			{"a", []string{"--yes"}, 0, 1},
-			{"", []string{"--older-than", "1ns", "--yes"}, 0, 0},
-		} {
-			code, output := m.uploads("abort", c.target, c.flags...)
-			if left := m.left(); code != c.code || len(left) != c.left {
-				t.Errorf("abort %q %q: exit code %d, want %d; left %v, want %d:\n%s", c.target, c.flags, code, c.code, left, c.left, output)
-			}
+	t.Parallel()
+	m := mountBucket(t, all.versitygw(t), "--on-kill=park")
+	m.killWriter("a", random(3, 12*mib))
+	m.killWriter("b", random(4, 12*mib))
+	m.eventually("both uploads are parked", func() bool { return strings.Count(m.log(), "upload parked") == 2 })
+	for _, c := range []struct {
+		target string
+		flags  []string
+		code   int
+		left   int
+	}{
+		{"", []string{"--yes"}, exitUsage, 2},
+		{"a", nil, 1, 2}, // nobody answers
+		{"", []string{"--older-than", "1h", "--yes"}, 0, 2},
+		{"c", []string{"--yes"}, 1, 2},
+		{"a", []string{"--yes"}, 0, 1},
+		{"", []string{"--older-than", "1ns", "--yes"}, 0, 0},
+	} {
+		code, output := m.uploads("abort", c.target, c.flags...)
+		if left := m.left(); code != c.code || len(left) != c.left {
+			t.Errorf("abort %q %q: exit code %d, want %d; left %v, want %d:\n%s", c.target, c.flags, code, c.code, left, c.left, output)
 		}
-		m.wantNoObject("a")
-	})
+	}
+	m.wantNoObject("a")
 }
