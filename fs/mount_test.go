@@ -94,7 +94,7 @@ type MountArgs struct {
 }
 
 func (b *bucket) Mount(args MountArgs, _ *None) (err error) {
-	b.store = s3fake.New(s3fake.Options{Checksum: writer.CRC64NVME})
+	b.store = s3fake.New(s3fake.Options{Limits: args.Settings.Engine.Limits, Checksum: writer.CRC64NVME})
 	for i := range args.Settings.Objects {
 		b.store.Set(fmt.Sprintf("many/%06d", i), nil, writer.Attributes{})
 	}
@@ -143,6 +143,15 @@ func (b *bucket) Finalise(_ None, failed *[]string) error {
 
 func (b *bucket) Keys(_ None, keys *[]string) error {
 	*keys = append([]string{}, b.store.Keys()...) // JSON knows no nil result
+	return nil
+}
+
+// Uploads gives the keys of the uploads that are neither complete nor aborted.
+func (b *bucket) Uploads(_ None, keys *[]string) error {
+	*keys = []string{}
+	for _, u := range b.store.Uploads() {
+		*keys = append(*keys, u.Key)
+	}
 	return nil
 }
 
@@ -282,6 +291,7 @@ func (m *mounted) try(script string) (string, error) {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "bash", "-c", `cd "$MNT" && `+script)
 	cmd.Env = append(os.Environ(), "MNT="+m.dir, "LC_ALL=C")
+	cmd.WaitDelay = time.Second // for who inherited its output
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }

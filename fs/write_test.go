@@ -2,6 +2,7 @@ package fs_test
 
 import (
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -65,10 +66,14 @@ func TestOneObjectForEachClose(t *testing.T) {
 
 func TestTheDaemonWhoseOpenerExits(t *testing.T) {
 	m := mount(t, settings{})
-	m.sh(`(sh -c 'read x < "$0"; echo late' "$PIPE" > f & ) ; true`[:0] + `mkfifo /tmp/s3mpfs.$$.fifo
-		sh -c '(read x; echo $x) < '/tmp/s3mpfs.$$.fifo' & exit 0' > f
-		echo late > /tmp/s3mpfs.$$.fifo; rm /tmp/s3mpfs.$$.fifo`)
-	m.eventually("the child's close", func() bool { return slices.Contains(m.keys(), "f") && m.get("f") == "late\n" })
+	fifo := filepath.Join(t.TempDir(), "fifo")
+	m.sh(`mkfifo ` + fifo + `; sh -c '(read x; echo $x) < ` + fifo + ` & exit 0' > f 2> /dev/null`)
+	if keys := m.keys(); len(keys) != 0 {
+		t.Errorf("the opener has exited and left %v", keys)
+	}
+	m.sh(`echo late > ` + fifo)
+	m.eventually("the child's close", func() bool { return slices.Contains(m.keys(), "f") })
+	m.expect("f", "late\n")
 }
 
 func TestWhatIsWrittenIsSeen(t *testing.T) {
