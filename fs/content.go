@@ -100,6 +100,9 @@ func (f *file) publish() error {
 	if c == nil {
 		return nil
 	}
+	if c.Dirty() {
+		f.recall()
+	}
 	if err := c.Publish(); err != nil {
 		return err
 	}

@@ -33,7 +33,11 @@ func (f *file) CopyFileRange(ctx context.Context, _ gofuse.FileHandle, off uint6
 	if n <= 0 {
 		return 0, 0
 	}
-	return uint32(n), target.copyFrom(ctx, src, int64(off), int64(offOut), n)
+	if errno := target.copyFrom(ctx, src, int64(off), int64(offOut), n); errno != 0 {
+		return 0, errno
+	}
+	f.lend(target.file)
+	return uint32(n), 0
 }
 
 // source is the object version to copy from, none where it cannot be made.

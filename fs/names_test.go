@@ -318,6 +318,24 @@ func TestCopyWithinTheMount(t *testing.T) {
 	}
 }
 
+func TestTheSourceOfACopyChangesBeforeTheCopyIsClosed(t *testing.T) {
+	m := mount(t, settings{})
+	for _, change := range []string{
+		`os.rename("a", "x")`, `os.unlink("a")`, `open("a", "w").close()`, `os.rename("other", "a")`,
+		`f = os.open("a", os.O_WRONLY); os.write(f, b"changed"); os.close(f)`,
+		`os.mkdir("d"); os.rename("a", "d/a"); os.rename("d", "e")`,
+	} {
+		m.sh(`head -c 12M /dev/urandom | tee a > copy; echo x > other; python3 -c '
+import os
+a = os.open("a", os.O_RDONLY)
+b = os.open("b", os.O_WRONLY | os.O_CREAT)
+assert os.copy_file_range(a, b, 12 << 20, 0, 0) == 12 << 20
+` + change + `
+os.close(b)
+'; cmp b copy; rm -r *`)
+	}
+}
+
 func TestSpecialFilesAreRefused(t *testing.T) {
 	m := mount(t, settings{})
 	m.sh(`touch f; python3 -c '

@@ -58,7 +58,7 @@ func (t *Tree) renameHeld(f *file, to string, replaced *file, noReplace bool) er
 				return err
 			}
 		}
-		if c.Rename(to) != nil { // it has begun
+		if c.Rename(to, noReplace) != nil { // it has begun
 			return t.copyFile(f, to, replaced, noReplace)
 		}
 		t.replace(replaced)
@@ -102,6 +102,7 @@ func (t *Tree) copyFile(f *file, to string, replaced *file, noReplace bool) erro
 		}
 		return err
 	}
+	f.recall()
 	if err := t.bucket.DeleteObject(t.ctx, src.Key); err != nil {
 		return err
 	}
@@ -137,6 +138,7 @@ func (t *Tree) replace(f *file) {
 	if f == nil {
 		return
 	}
+	f.recall()
 	f.orphan()
 	if c := f.current(); c != nil {
 		unlinkContent(c)
