@@ -27,6 +27,7 @@ type options struct {
 	runs       int
 	only       *regexp.Regexp // of ENVIRONMENT/SCENARIO
 	others     bool
+	full       bool
 	mountFlags []string
 }
 
@@ -39,7 +40,7 @@ func main() {
 	flag.StringVar(&o.out, "out", ".", "`folder` for bench.md and bench.json")
 	flag.StringVar(&o.temp, "temp", "/dev/shm", "`folder` for the files that are copied; memory, so that no disk is measured")
 	flag.Var(&o.size, "size", "`bytes` of the large file")
-	full := flag.Bool("full", false, "copy 8 GiB")
+	flag.BoolVar(&o.full, "full", false, "copy 8 GiB, and once 100 GiB")
 	flag.IntVar(&o.files, "files", 2000, "`number` of small files")
 	flag.IntVar(&o.runs, "runs", 5, "`number` of runs whose median is told")
 	flag.BoolVar(&o.others, "others", false, "run s3fs and rclone beside us, where they are installed")
@@ -52,7 +53,7 @@ func main() {
 		return nil
 	})
 	flag.Parse()
-	if *full {
+	if o.full {
 		o.size = 8 * size.GiB
 	}
 	exit(benchmark(o))
@@ -88,7 +89,9 @@ func benchmark(o options) (err error) {
 			err = errors.Join(err, fmt.Errorf("%s: %w", e.name, failed))
 		}
 	}
-	return errors.Join(err, r.write(o.out))
+	var failed error
+	r.Memory, failed = measureMemory(o)
+	return errors.Join(err, failed, r.write(o.out))
 }
 
 // serial numbers everything that is written, so that no name comes twice.

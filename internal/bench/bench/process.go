@@ -34,18 +34,21 @@ func usageSoFar(pid int) (time.Duration, error) {
 }
 
 // peak is the most memory in bytes that a process had resident since forgetPeak.
-func peak(pid int) (int64, error) {
+func peak(pid int) (int64, error) { return memoryOf(pid, "VmHWM:") }
+
+// memoryOf reads a number of bytes from /proc/PID/status.
+func memoryOf(pid int, what string) (int64, error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return 0, err
 	}
 	for line := range strings.Lines(string(text)) {
-		if value, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+		if value, ok := strings.CutPrefix(line, what); ok {
 			kib, err := strconv.ParseInt(strings.Fields(value)[0], 10, 64)
 			return kib << 10, err
 		}
 	}
-	return 0, fmt.Errorf("process %d has no VmHWM", pid)
+	return 0, fmt.Errorf("process %d has no %s", pid, what)
 }
 
 // forgetPeak begins the measurement of peak (proc_pid_clear_refs(5)).

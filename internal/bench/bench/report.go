@@ -19,6 +19,7 @@ type report struct {
 	Size    int64 // bytes of the large file
 	Runs    int
 	Results []result
+	Memory  []resident
 }
 
 // write makes bench.json and bench.md in a folder.
@@ -52,6 +53,17 @@ func (r *report) markdown(w io.Writer) {
 			tableOf(w, "files", here, func(s scenario) bool { return s.bytes == 0 && s.files > 0 }, smallRow)
 			tableOf(w, "reads", here, func(s scenario) bool { return s.reads > 0 }, randomRow)
 		}
+	}
+	r.memory(w)
+}
+
+func (r *report) memory(w io.Writer) {
+	if len(r.Memory) == 0 {
+		return
+	}
+	fmt.Fprintf(w, "\n### Memory\n\n| | MiB after 5 GiB | MiB after 90 GiB | peak MiB |\n|-|-:|-:|-:|\n")
+	for _, m := range r.Memory {
+		fmt.Fprintf(w, "| %s | %s | %s | %s |\n", m.Title, mib(m.Early), mib(m.Late), mib(m.Peak))
 	}
 }
 
@@ -98,7 +110,7 @@ func largeRow(res, floor *result) []string {
 	return []string{
 		fmt.Sprintf("%.0f", float64(res.scenario.bytes)/1e6/res.seconds()), ratio(floor.seconds(), res.seconds()),
 		fmt.Sprintf("%.2f", res.client()/gib), ratio(res.client(), floor.client()),
-		fmt.Sprintf("%.2f", res.program()/gib), res.peak(),
+		fmt.Sprintf("%.2f", res.program()/gib), mib(res.PeakBytes),
 		fmt.Sprintf("%.1f", res.requests()/float64(max(1, res.scenario.files))),
 	}
 }
@@ -108,7 +120,7 @@ func smallRow(res, floor *result) []string {
 	return []string{
 		fmt.Sprintf("%.2f", res.seconds()), fmt.Sprintf("%.0f", files/res.seconds()), ratio(floor.seconds(), res.seconds()),
 		fmt.Sprintf("%.2f", res.client()/files*1000), ratio(res.client(), floor.client()),
-		res.peak(), fmt.Sprintf("%.0f", res.requests()),
+		mib(res.PeakBytes), fmt.Sprintf("%.0f", res.requests()),
 	}
 }
 
@@ -127,11 +139,11 @@ func ratio(a, b float64) string {
 	return fmt.Sprintf("%.2f", a/b)
 }
 
-func (res *result) peak() string {
-	if res.PeakBytes == 0 {
+func mib(n int64) string {
+	if n == 0 {
 		return "-"
 	}
-	return fmt.Sprintf("%d", res.PeakBytes>>20)
+	return fmt.Sprintf("%d", n>>20)
 }
 
 // median of what f finds in each sample.

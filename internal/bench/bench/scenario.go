@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -83,11 +82,7 @@ func read(r *run) []*exec.Cmd {
 const randomReads = "random-reads"
 
 func readAtRandom(r *run) []*exec.Cmd {
-	program, err := os.Executable()
-	if err != nil {
-		panic(err)
-	}
-	return []*exec.Cmd{exec.Command(program, randomReads, r.path(), strconv.Itoa(reads))}
+	return []*exec.Cmd{exec.Command("/proc/self/exe", randomReads, r.path(), strconv.Itoa(reads))}
 }
 
 // getAll and putAll give the size of an object, and the number of files, as the
