@@ -18,6 +18,7 @@ func (f *file) current() *writer.File {
 // changeable gives the content, begun on the present object if need be. f.io
 // is read-held.
 func (f *file) changeable() (*writer.File, error) {
+	f.recall()
 	if c := f.current(); c != nil {
 		return c, nil
 	}
@@ -110,10 +111,11 @@ func (f *file) publish() error {
 	return nil
 }
 
-// published takes note of the object that c became.
+// published takes note of the object that c became, which may have happened
+// for want of memory or part numbers too.
 func (f *file) published(c *writer.File) {
 	object, ok := c.Object()
-	if !ok {
+	if !ok || f.isUnlinked() {
 		return
 	}
 	if object.Attributes.ContentType == "" {
@@ -158,6 +160,7 @@ func (f *file) truncate(size int64) error {
 // restart empties the file at an open with O_TRUNC. Content that has failed is
 // put aside: whoever has it open goes on being told, and nobody else.
 func (f *file) restart() {
+	f.recall()
 	f.io.Lock()
 	defer f.io.Unlock()
 	f.mu.Lock()
@@ -239,11 +242,15 @@ func (f *file) publishUnlessOpen() error {
 // release ends the use of c. f.io is write-held. What is not published is
 // lost, which whoever calls has seen to.
 func (f *file) release(c *writer.File) {
-	_ = c.Release() // the latched error, which was or will be told
+	f.published(c)
+	err := c.Release() // was or will be told
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.content == c {
 		f.content = nil
+	}
+	if err != nil {
+		f.asked = time.Time{} // it may be that somebody else changed the object
 	}
 }
 

@@ -44,8 +44,8 @@ func (f *file) CopyFileRange(ctx context.Context, _ gofuse.FileHandle, off uint6
 func (f *file) source() (writer.Object, error) {
 	f.io.RLock()
 	defer f.io.RUnlock()
-	if c := f.current(); c != nil && c.Dirty() {
-		if f.isUnlinked() || f.tree.engine.Options().Atomic {
+	if c := f.current(); c != nil {
+		if c.Dirty() && (f.isUnlinked() || f.tree.engine.Options().Atomic) {
 			return writer.Object{}, nil
 		}
 		if err := f.publish(); err != nil {

@@ -6,10 +6,10 @@ import (
 )
 
 // A server-side copy is made when the file that it goes into is published, so
-// until then the object it comes from must stay. Before this mount puts another
-// version in its place, or removes it, the files that it was lent to are
-// published. They cannot have lent to each other in a circle, since a file is
-// published before something is copied from it.
+// until then the object it comes from must stay. Before this mount changes or
+// removes the file that lent it, the files that borrowed it are published. They
+// cannot have lent to each other in a circle, since a file is published before
+// something is copied from it.
 
 // lend remembers that unpublished content of to is a copy of the object of f.
 func (f *file) lend(to *file) {
