@@ -6,9 +6,11 @@ import (
 )
 
 // CopyFrom makes the bytes [dst, dst+n) of the file those of src from offset at
-// on. S3 copies them when the file is published; src must then still be the
-// current version of its object (else ErrStale). A range that is too short to
-// be a part is fetched at once instead.
+// on, which must be the current version of its object (else ErrStale). S3 has
+// copied them when CopyFrom returns, so that src may be replaced from then on:
+// as parts of the running upload where they can follow what is there, else by
+// publishing. Under Options.Atomic, where that is forbidden, src must stay
+// until the file is published. A range too short to be a part is fetched.
 func (f *File) CopyFrom(src Object, at, dst, n int64) error {
 	f.op.Lock()
 	defer f.op.Unlock()
@@ -25,16 +27,63 @@ func (f *File) CopyFrom(src Object, at, dst, n int64) error {
 	if n < f.engine.o.Limits.MinPart && !whole {
 		return f.fetchInto(src, at, dst, n)
 	}
+	if err := f.place(extent{lo: dst, hi: dst + n, src: &src, at: at}); err != nil {
+		return err
+	}
+	return f.capture(dst + n)
+}
+
+// place puts x into the file; op is held.
+func (f *File) place(x extent) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if dst < f.cursor() {
+	if x.lo < f.cursor() {
 		if err := f.unlocked(f.publishMidway); err != nil {
 			return err
 		}
 	}
-	f.lay(extent{lo: dst, hi: dst + n, src: &src, at: at})
+	f.lay(x)
 	f.changed()
 	return f.alive()
+}
+
+// capture has S3 copy what has just been laid into the file, up to offset end;
+// op is held.
+func (f *File) capture(end int64) error {
+	f.mu.Lock()
+	whole := f.unchangedCopy() != nil
+	segments, made := f.segments(f.size), f.partCount()
+	f.mu.Unlock()
+	if f.mayPublish() != nil {
+		return nil
+	}
+	pieces := plan(segments, made+1, f.engine.o)
+	k := f.through(pieces, end)
+	if whole || k == 0 || int(made)+len(pieces)+1 > int(f.engine.o.Limits.MaxParts) {
+		return f.publish()
+	}
+	if err := f.emitAll(pieces[:k]); err != nil {
+		return err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.quiet()
+}
+
+// through tells how many pieces there are up to the one that ends at or beyond
+// offset end; 0 if one of them must not be sent while the file goes on.
+func (f *File) through(pieces []piece, end int64) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for i, x := range pieces {
+		switch {
+		case f.tooEarly(x):
+			return 0
+		case x.hi >= end:
+			return i + 1
+		}
+	}
+	return 0
 }
 
 // lay puts x into the file in place of what was there; mu is held, and nothing
@@ -55,18 +104,14 @@ func (f *File) lay(x extent) {
 	f.size = max(f.size, x.hi)
 }
 
-// fetchInto copies the bytes through memory; op is held.
+// fetchInto copies bytes, fewer than a part has, through memory. All are read
+// before the first is written, since writing may publish the file, of which
+// src may be the present version. op is held.
 func (f *File) fetchInto(src Object, at, dst, n int64) error {
-	buffer := make([]byte, min(n, f.engine.o.PartSize))
-	for done := int64(0); done < n; {
-		p := buffer[:min(n-done, int64(len(buffer)))]
-		if err := f.engine.store.ReadRange(context.Background(), src, at+done, p); err != nil {
-			return err
-		}
-		if _, err := f.write(p, dst+done); err != nil {
-			return err
-		}
-		done += int64(len(p))
+	p := make([]byte, n)
+	if err := f.engine.store.ReadRange(context.Background(), src, at, p); err != nil {
+		return err
 	}
-	return nil
+	_, err := f.write(p, dst)
+	return err
 }

@@ -313,8 +313,8 @@ func (f *File) SetAttributes(a Attributes) bool {
 }
 
 // Rename changes the key of a file of which S3 knows nothing yet; ErrStarted
-// where it does.
-func (f *File) Rename(key string) error {
+// where it does. exclusive is FileOptions.Exclusive for the new key.
+func (f *File) Rename(key string, exclusive bool) error {
 	f.op.Lock()
 	defer f.op.Unlock()
 	f.mu.Lock()
@@ -322,7 +322,7 @@ func (f *File) Rename(key string) error {
 	if f.upload != nil || f.object != nil {
 		return ErrStarted
 	}
-	f.key = key
+	f.key, f.exclusive = key, exclusive
 	return f.alive()
 }
 

@@ -225,9 +225,6 @@ func (m *model) copy(t *rapid.T) {
 	}
 	must(t, to.CopyFrom(object, at, dst, n))
 	to.put(slices.Clone(from.want[at:at+n]), int(dst))
-	// What it copied from may be replaced from now on.
-	must(t, to.Publish())
-	to.check(t, m.store)
 }
 
 // sizes is what must hold at every moment.

@@ -214,15 +214,26 @@ func (f *File) early(pieces []piece, made int32) (k int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for i, x := range pieces {
-		switch {
-		case x.src != nil:
-			continue
-		case x.hi-x.lo < o.Limits.MinPart, o.UniformParts && x.hi-x.lo < o.PartSize, f.lacks(x.lo, x.hi):
+		if f.tooEarly(x) {
 			return k
 		}
-		k = i + 1
+		if x.src == nil {
+			k = i + 1
+		}
 	}
 	return k
+}
+
+// tooEarly tells whether x cannot be made a part while the file goes on: it is
+// too short for any but the last, or bytes would have to be fetched; mu is
+// held.
+func (f *File) tooEarly(x piece) bool {
+	o := &f.engine.o
+	shortest := o.Limits.MinPart
+	if o.UniformParts {
+		shortest = o.PartSize
+	}
+	return x.hi-x.lo < shortest || x.src == nil && f.lacks(x.lo, x.hi)
 }
 
 // lacks tells whether bytes of [lo, hi) would have to be fetched; mu is held.

@@ -99,7 +99,7 @@ func (f *File) look(lo, hi int64) (x extent, bytes []byte, err error) {
 		}
 		hi = index*size + to
 	}
-	if p != nil && p.src == nil {
+	if p != nil && !p.based {
 		if !p.kept {
 			return extent{}, nil, errNotReadable
 		}

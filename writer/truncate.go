@@ -66,7 +66,7 @@ func (f *File) shrink(size int64) error {
 // held and nothing is in flight.
 func (f *File) rewind(size int64) bool {
 	p := f.partAt(size)
-	if p.lo < size && p.src == nil && !p.kept {
+	if p.lo < size && !p.kept && !p.based {
 		return false
 	}
 	u := f.upload

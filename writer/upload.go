@@ -50,6 +50,7 @@ type part struct {
 	number int32
 	state  partState
 	kept   bool // its bytes are in memory; those that are not in a block are zeros
+	based  bool // it is copied from the file's own base, and can be read there
 	result Part // what S3 said of it
 }
 
@@ -93,9 +94,10 @@ func (f *File) emit(x piece) *part {
 	}
 	u := f.upload
 	p := &part{piece: x, number: int32(len(u.parts)) + 1, kept: x.src == nil}
+	p.based = x.src != nil && x.src.same(f.object)
 	u.parts = append(u.parts, p)
 	u.cursor = x.hi
-	if x.src == nil {
+	if !p.based { // another object may be replaced any time
 		f.below.cut(x.lo, x.hi)
 	}
 	f.send(p)

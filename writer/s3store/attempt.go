@@ -15,6 +15,7 @@ import (
 // Attempt describes one HTTP request that has ended.
 type Attempt struct {
 	Operation string // S3's name, such as "UploadPart"
+	Key       string // of the object, or the prefix of a listing
 	Status    int    // HTTP status, 0 where no answer arrived
 	Code      string // S3's error code, empty on success or where none arrived
 	Duration  time.Duration
@@ -94,7 +95,7 @@ func once[Out any](ctx context.Context, s *Store, op *operation, send func(conte
 }
 
 func (op *operation) attempt(w *watch, f *failure, d time.Duration, before int64) Attempt {
-	a := Attempt{Operation: op.name, Status: w.status, Duration: d, Retry: op.tries, Bytes: op.received() - before}
+	a := Attempt{Operation: op.name, Key: op.key, Status: w.status, Duration: d, Retry: op.tries, Bytes: op.received() - before}
 	if op.body != nil {
 		a.Bytes = op.body.Size
 	}

@@ -196,7 +196,7 @@ func TestObserver(t *testing.T) {
 	}
 	for i, want := range []Attempt{{Status: 503, Code: "SlowDown"}, {}, {Status: 200}} {
 		a := got[i]
-		if a.Operation != "UploadPart" || a.Bytes != 12 || a.Duration <= 0 || a.Retry != i ||
+		if a.Operation != "UploadPart" || a.Key != someUpload().Key || a.Bytes != 12 || a.Duration <= 0 || a.Retry != i ||
 			a.Status != want.Status || a.Code != want.Code || (a.Err == nil) != (i == 2) {
 			t.Errorf("attempt %d: %+v", i, a)
 		}
