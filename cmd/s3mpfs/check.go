@@ -1,12 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
 	"net/url"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
@@ -25,7 +27,7 @@ const (
 )
 
 // check finds every flag that cannot be honoured, alone or together with
-// others. Each error names the flag and what to write instead.
+// others, and completes what was given in part. Each error names the flag and what to write instead.
 func (s *settings) check() error {
 	return errors.Join(
 		s.checkEndpoint(),
@@ -41,6 +43,7 @@ func (s *settings) check() error {
 		s.checkMetadata(),
 		s.checkTagging(),
 		s.checkPprof(),
+		s.checkMetrics(),
 	)
 }
 
@@ -174,5 +177,19 @@ func (s *settings) checkPprof() error {
 	if ip := net.ParseIP(host); err != nil || ip == nil || !ip.IsLoopback() {
 		return fmt.Errorf("--pprof-addr %q is not on this machine's loopback: use for example 127.0.0.1:6060", s.pprofAddr)
 	}
+	return nil
+}
+
+// checkMetrics puts the loopback in where no address is named: who wants others
+// to see the metrics writes 0.0.0.0.
+func (s *settings) checkMetrics() error {
+	if s.metricsAddr == "" {
+		return nil
+	}
+	host, port, err := net.SplitHostPort(s.metricsAddr)
+	if _, isNumber := strconv.ParseUint(port, 10, 16); err != nil || isNumber != nil {
+		return fmt.Errorf("--metrics-addr %q is no address: write :9105, or 0.0.0.0:9105 to let other machines ask", s.metricsAddr)
+	}
+	s.metricsAddr = net.JoinHostPort(cmp.Or(host, "127.0.0.1"), port)
 	return nil
 }

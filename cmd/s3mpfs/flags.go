@@ -26,7 +26,7 @@ func newFlagGroup(title string) flagGroup {
 // flagGroups are all flags of a mount, which write into s.
 func (s *settings) flagGroups() []flagGroup {
 	return []flagGroup{
-		s.mountFlags(), s.s3Flags(), s.objectFlags(), s.performanceFlags(), s.fileFlags(), s.logFlags(),
+		s.mountFlags(), s.s3Flags(), s.objectFlags(), s.performanceFlags(), s.fileFlags(), s.watchFlags(),
 	}
 }
 
@@ -89,11 +89,12 @@ func (s *settings) fileFlags() flagGroup {
 	return f
 }
 
-func (s *settings) logFlags() flagGroup {
-	f := newFlagGroup("Logging")
+func (s *settings) watchFlags() flagGroup {
+	f := newFlagGroup("Watching")
 	f.Var(choice(&s.logLevel, "debug", "info", "warn", "error"), "log-level", "least level that is logged")
 	f.Var(choice(&s.logFormat, "text", "json"), "log-format", "format of the log")
 	f.StringVar(&s.logFile, "log-file", "", "append the log to this `file` (default: stderr in the foreground, else syslog)")
+	f.StringVar(&s.metricsAddr, "metrics-addr", "", "serve Prometheus metrics and /healthz on this `address`, such as :9105 (on the loopback, unless it names another)")
 	f.StringVar(&s.pprofAddr, "pprof-addr", "", "serve Go profiles on this loopback `address`, such as 127.0.0.1:6060")
 	return f
 }

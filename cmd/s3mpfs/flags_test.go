@@ -42,6 +42,8 @@ func TestFlagsThatAreAllowed(t *testing.T) {
 		"--metadata-ttl 0 --max-concurrency 1 --checksum none",
 		"--expected-bucket-owner 111122223333 --requester-pays",
 		"--pprof-addr [::1]:6060",
+		"--metrics-addr :9105",
+		"--metrics-addr 0.0.0.0:9105",
 		"-f --read-only --uid 1000 --gid 1000 --file-mode 0640 --dir-mode 750",
 	} {
 		if _, err := parse(t, strings.Fields(line)...); err != nil {
@@ -91,6 +93,8 @@ func TestRefusals(t *testing.T) {
 		{"--metadata-ttl soon", "--metadata-ttl", "duration"},
 		{"--retry-timeout 0", "--retry-timeout", "10m"},
 		{"--rename-dir-limit 0", "--rename-dir-limit", "1 or more"},
+		{"--metrics-addr 9105", "--metrics-addr", ":9105"},
+		{"--metrics-addr :http", "--metrics-addr", ":9105"},
 		{"--pprof-addr 0.0.0.0:6060", "--pprof-addr", "127.0.0.1"},
 		{"--pprof-addr :6060", "--pprof-addr", "127.0.0.1"},
 	} {
@@ -128,6 +132,14 @@ func TestValuesArrive(t *testing.T) {
 	}
 	if s.partSize != 64_000_000 || s.memory != size.GiB || s.metadata["a"] != "b=c" || s.tagging.String() != "k=" || s.fileMode != 0o600 {
 		t.Errorf("got %+v", s)
+	}
+}
+
+func TestMetricsAreOnTheLoopbackByDefault(t *testing.T) {
+	for given, want := range map[string]string{":9105": "127.0.0.1:9105", "0.0.0.0:9105": "0.0.0.0:9105", "[::1]:1": "[::1]:1"} {
+		if s, err := parse(t, "--metrics-addr", given); err != nil || s.metricsAddr != want {
+			t.Errorf("%s: %s, %v; want %s", given, s.metricsAddr, err, want)
+		}
 	}
 }
 

@@ -5,9 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
-	"net/http"
-	"net/http/pprof"
 	"net/url"
 	"os"
 	"os/signal"
@@ -35,12 +32,17 @@ func serve(s *settings, ready func(stderr *os.File) error) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, target.close()) }()
-	log := slog.New(target.handler)
+	observer := newObserver()
+	log := slog.New(observer.metrics.CountLog(target.handler))
 	slog.SetDefault(log)
-	if err := servePprof(s.pprofAddr, log); err != nil {
-		return err
+	web, err := listenWeb(s)
+	if err != nil {
+		return withCode(exitUsage, err)
 	}
-	store, err := openStore(s.storeConfig(log))
+	defer web.close()
+	config := s.storeConfig(log)
+	config.Observe = observer.observe
+	store, err := openStore(config)
 	if err != nil {
 		return withCode(exitBucket, err)
 	}
@@ -48,8 +50,9 @@ func serve(s *settings, ready func(stderr *os.File) error) (err error) {
 	if err != nil {
 		return withCode(exitUsage, err)
 	}
+	observer.engine.Store(engine)
 	tree := fs.New(store, engine, s.treeOptions(log))
-	m := &served{settings: s, log: log, store: store, engine: engine, tree: tree}
+	m := &served{settings: s, log: log, store: store, engine: engine, tree: tree, observer: observer, web: web}
 	return m.mount(dir, func() error { return ready(target.file) })
 }
 
@@ -78,6 +81,8 @@ type served struct {
 	store    *s3store.Store
 	engine   *writer.Engine
 	tree     *fs.Tree
+	observer *observer
+	web      *web
 }
 
 // mount mounts the tree, tells that it is ready and stays until the end.
@@ -90,6 +95,7 @@ func (m *served) mount(runtimeDir string, ready func() error) error {
 	}
 	s := &session{
 		settings: m.settings, tree: m.tree, wait: server.Wait, contents: m.engine, memory: m.memory,
+		requests: m.observer.metrics.S3, history: m.observer.history,
 		log: m.log, since: time.Now(), release: m.release, ended: make(chan struct{}),
 	}
 	socket, err := control.Serve(runtimeDir, m.settings.mountpoint, s)
@@ -102,6 +108,8 @@ func (m *served) mount(runtimeDir string, ready func() error) error {
 		_, unmountErr := unmount(m.settings.mountpoint)
 		return withCode(exitMountpoint, errors.Join(err, unmountErr))
 	}
+	m.observer.metrics.Watch(s.Status)
+	m.web.serve(m.observer.metrics.Handler(), s.ending.Load, m.log)
 	m.logMounted()
 	return s.run(signals)
 }
@@ -198,22 +206,4 @@ func chosen[T any](value T, err error) T {
 func isR2(endpoint string) bool {
 	u, err := url.Parse(endpoint)
 	return err == nil && strings.HasSuffix(u.Hostname(), ".r2.cloudflarestorage.com")
-}
-
-// servePprof serves Go's profiles for as long as the process lives.
-func servePprof(address string, log *slog.Logger) error {
-	if address == "" {
-		return nil
-	}
-	l, err := net.Listen("tcp", address)
-	if err != nil {
-		return withCode(exitUsage, fmt.Errorf("--pprof-addr: %w", err))
-	}
-	mux := http.NewServeMux()
-	mux.HandleFunc("/debug/pprof/", pprof.Index)
-	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
-	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
-	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
-	go func() { log.Error("profiles are no longer served", "error", http.Serve(l, mux)) }()
-	return nil
 }

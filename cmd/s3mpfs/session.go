@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/dustin/go-humanize/english"
@@ -22,8 +23,11 @@ type tree interface {
 	Finalise(ctx context.Context) []fs.Failure
 }
 
-// contents is what a session needs of the engine: what is being written.
-type contents interface{ Files() []writer.Status }
+// contents is what a session needs of the engine; see writer.Engine.
+type contents interface {
+	Files() []writer.Status
+	Concurrency() int
+}
 
 // session is one mount from ready to end. It ends in one of three ways, which
 // all complete every file: a signal, `s3mpfs umount` through the control
@@ -34,6 +38,8 @@ type session struct {
 	wait     func() // returns when the kernel has let go of the mount
 	contents contents
 	memory   func() (used, limit int64) // bytes
+	requests func() control.S3
+	history  *history
 	log      *slog.Logger
 	since    time.Time
 	// unlist takes the control socket's name away once the mount is gone.
@@ -43,6 +49,7 @@ type session struct {
 	release func() error
 
 	begin   sync.Once
+	ending  atomic.Bool
 	ended   chan struct{}   // closed once outcome is set
 	outcome control.Outcome // written before ended is closed
 }
@@ -51,7 +58,10 @@ var _ control.Mount = (*session)(nil)
 
 // End completes every file and unmounts; see control.Mount.
 func (s *session) End() <-chan struct{} {
-	s.begin.Do(func() { go s.finish() })
+	s.begin.Do(func() {
+		s.ending.Store(true)
+		go s.finish()
+	})
 	return s.ended
 }
 
@@ -87,25 +97,27 @@ func (s *session) Status() control.Status {
 	return control.Status{
 		Bucket: s.settings.bucket, Prefix: s.settings.prefix, Mountpoint: s.settings.mountpoint,
 		PID: os.Getpid(), Version: version(), Since: s.since,
-		MemoryUsed: used, MemoryLimit: limit, Files: s.files(),
+		MemoryUsed: used, MemoryLimit: limit, Concurrency: s.contents.Concurrency(),
+		Ending: s.ending.Load(), S3: s.requests(), Files: s.files(),
 	}
 }
 
 func (s *session) files() []control.File {
 	files := []control.File{}
 	for _, w := range s.contents.Files() {
-		files = append(files, describe(w, s.settings.prefix))
+		files = append(files, describe(w, s.history.of(w.Key), s.settings.prefix))
 	}
 	return files
 }
 
-// describe turns the engine's view of a file into the control socket's.
-func describe(w writer.Status, prefix string) control.File {
+// describe turns the engine's view of a file and its past into the control socket's.
+func describe(w writer.Status, p past, prefix string) control.File {
 	f := control.File{
 		Path: strings.TrimPrefix(w.Key, prefix), Size: w.Size, BytesSent: w.BytesSent,
 		State: w.State, UploadID: w.UploadID, MemoryUsed: w.MemoryUsed,
 		PartsSent: w.PartsSent, PartsInFlight: w.PartsInFlight, PartsRetained: w.PartsRetained,
 		Dirty: w.State == "dirty" || w.State == "publishing",
+		Since: p.since, Rate: int64(p.rate), Retries: p.retries, LastFault: p.fault,
 	}
 	if w.Err != nil {
 		f.Error = w.Err.Error()
@@ -116,6 +128,11 @@ func describe(w writer.Status, prefix string) control.File {
 // run stays until the mount has ended and gives the error that decides the exit
 // code.
 func (s *session) run(signals <-chan os.Signal) error {
+	var following sync.WaitGroup
+	stop := make(chan struct{})
+	following.Go(func() { s.history.follow(s.contents.Files, stop) })
+	defer following.Wait()
+	defer close(stop)
 	released := make(chan struct{})
 	go func() { s.wait(); close(released) }()
 	concluded := make(chan error, 1)

@@ -39,6 +39,8 @@ func (f *fakeTree) Finalise(context.Context) (failed []fs.Failure) {
 	return failed
 }
 
+func (f *fakeTree) Concurrency() int { return 8 }
+
 func (f *fakeTree) Files() []writer.Status {
 	return []writer.Status{
 		{Key: "raw/a", Size: 100, BytesSent: 60, State: "dirty", UploadID: "u1"},
@@ -63,12 +65,14 @@ func startSession(t *testing.T, failures ...fs.Failure) *sessionTest {
 	test.session = &session{
 		settings: &settings{bucket: "films", prefix: "raw/", mountpoint: t.TempDir()},
 		tree:     tree, wait: tree.Wait, contents: tree,
-		memory:  func() (int64, int64) { return 1, 2 },
-		log:     slog.New(slog.NewTextHandler(test.log, nil)),
-		since:   time.Now(),
-		unlist:  func() error { test.unlisted++; return nil },
-		release: func() error { return nil },
-		ended:   make(chan struct{}),
+		memory:   func() (int64, int64) { return 1, 2 },
+		requests: func() control.S3 { return control.S3{Requests: 9} },
+		history:  newHistory(),
+		log:      slog.New(slog.NewTextHandler(test.log, nil)),
+		since:    time.Now(),
+		unlist:   func() error { test.unlisted++; return nil },
+		release:  func() error { return nil },
+		ended:    make(chan struct{}),
 	}
 	go func() { test.result <- test.run(test.signals) }()
 	return test
@@ -147,6 +151,9 @@ func TestStatusShowsPathsUnderThePrefix(t *testing.T) {
 	s := test.Status()
 	if len(s.Files) != 3 || s.Files[0].Path != "a" || !s.Files[0].Dirty || s.Files[1].Dirty || s.Files[2].Error != "denied" {
 		t.Errorf("got %+v", s.Files)
+	}
+	if s.Concurrency != 8 || s.S3.Requests != 9 || s.Ending {
+		t.Errorf("got %+v", s)
 	}
 	if left := s.Left(); left != (control.Progress{FilesLeft: 1, BytesLeft: 40}) {
 		t.Errorf("left: %+v", left)

@@ -58,6 +58,8 @@ type settings struct {
 	logFormat string
 	logFile   string
 	pprofAddr string
+
+	metricsAddr string
 }
 
 // defaultSettings are those of a mount without flags.

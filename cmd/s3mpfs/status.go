@@ -1,34 +1,92 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"os/signal"
+	"strings"
 	"text/tabwriter"
+	"time"
 
+	"github.com/dustin/go-humanize"
 	"github.com/dustin/go-humanize/english"
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 
 	"github.com/s3mpfs/s3mpfs/internal/control"
 	"github.com/s3mpfs/s3mpfs/internal/size"
 )
 
 func newStatusCommand() *cobra.Command {
-	var asJSON bool
+	var asJSON, again bool
 	c := &cobra.Command{
-		Use:               "status [MOUNTPOINT]",
-		Short:             "Show the files that are being written, of one mount or of all",
-		Example:           "  s3mpfs status\n  s3mpfs status /mnt/films --json",
+		Use:   "status [MOUNTPOINT]",
+		Short: "Show the files that are being written, of one mount or of all",
+		Long: `Show what a mount, or each mount of this user, is doing: the files being written
+with their parts that were sent, are in flight and are kept in memory, the memory
+in use, and the requests to S3.`,
+		Example:           "  s3mpfs status\n  s3mpfs status /mnt/films --watch\n  s3mpfs status /mnt/films --json",
 		Args:              maxArgs(1),
 		ValidArgsFunction: completeMounts,
 		RunE: func(c *cobra.Command, args []string) error {
+			if again {
+				return watchStatus(c.Context(), c.OutOrStdout(), args, asJSON)
+			}
 			return status(c.Context(), c.OutOrStdout(), args, asJSON)
 		},
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON object a line for each mount")
+	c.Flags().BoolVar(&again, "watch", false, "show it again each second, until interrupted")
 	return c
+}
+
+// watchEvery is how often --watch shows the status.
+const watchEvery = time.Second
+
+// ECMA-48: go to the first line, erase the rest of the line, erase what follows.
+const home, eraseRest, eraseBelow = "\x1b[H", "\x1b[K", "\x1b[J"
+
+// watchStatus shows the status again and again until the user interrupts it, or
+// the mount is gone.
+func watchStatus(ctx context.Context, out io.Writer, args []string, asJSON bool) error {
+	ctx, stop := signal.NotifyContext(ctx, unix.SIGINT, unix.SIGTERM)
+	defer stop()
+	f, ok := out.(*os.File)
+	terminal := ok && !asJSON && isTerminal(f)
+	tick := time.NewTicker(watchEvery)
+	defer tick.Stop()
+	for {
+		var page bytes.Buffer
+		err := status(ctx, &page, args, asJSON)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if _, err := io.WriteString(out, redrawn(page.String(), terminal)); err != nil {
+			return err
+		}
+		if err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+// redrawn is a page as a terminal shows it in the place of the one before; it
+// is overwritten, not erased first, so that nothing flickers.
+func redrawn(page string, terminal bool) string {
+	if !terminal {
+		return page
+	}
+	return home + strings.ReplaceAll(page, "\n", eraseRest+"\n") + eraseBelow
 }
 
 func status(ctx context.Context, out io.Writer, args []string, asJSON bool) error {
@@ -81,24 +139,44 @@ func printStatus(out io.Writer, s control.Status, asJSON bool) error {
 	if asJSON {
 		return json.NewEncoder(out).Encode(s)
 	}
-	fmt.Fprintf(out, "%s/%s at %s, process %d, memory %s of %s\n", s.Bucket, s.Prefix, s.Mountpoint, s.PID,
-		size.Size(s.MemoryUsed).About(), size.Size(s.MemoryLimit).About())
+	printMount(out, s)
 	if len(s.Files) == 0 {
 		_, err := fmt.Fprintln(out, "  no file is being written")
 		return err
 	}
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "  PATH\tSIZE\tSENT\tSTATE")
+	fmt.Fprintln(table, "  PATH\tSIZE\tSENT\tRATE\tPARTS\tIN FLIGHT\tKEPT\tAGE\tRETRIES\tSTATE")
 	for _, f := range s.Files {
-		fmt.Fprintf(table, "  %s\t%s\t%s in %s, %d in flight\t%s\n", f.Path, size.Size(f.Size).About(),
-			size.Size(f.BytesSent).About(), english.Plural(f.PartsSent, "part", "parts"), f.PartsInFlight, fileState(f))
+		fmt.Fprintf(table, "  %s\t%s\t%s\t%s/s\t%d\t%d\t%d\t%s\t%d\t%s\n", printable(f.Path),
+			size.Size(f.Size).About(), size.Size(f.BytesSent).About(), size.Size(f.Rate).About(),
+			f.PartsSent, f.PartsInFlight, f.PartsRetained, age(f.Since), f.Retries, fileState(f))
 	}
 	return table.Flush()
 }
 
+// printMount prints what concerns the mount as a whole.
+func printMount(out io.Writer, s control.Status) {
+	ending := ""
+	if s.Ending {
+		ending = ", ending: every file is being completed"
+	}
+	fmt.Fprintf(out, "%s/%s at %s, process %d for %s%s\n", s.Bucket, s.Prefix, s.Mountpoint, s.PID, age(s.Since), ending)
+	fmt.Fprintf(out, "  memory: %s of %s\n", size.Size(s.MemoryUsed).About(), size.Size(s.MemoryLimit).About())
+	fmt.Fprintf(out, "  S3: %s requests, %s, %s, %s throttled; %s sent, %s received; up to %d at once\n",
+		humanize.Comma(s.S3.Requests), english.Plural(int(s.S3.Errors), "error", "errors"),
+		english.Plural(int(s.S3.Retries), "retry", "retries"), humanize.Comma(s.S3.Throttled),
+		size.Size(s.S3.BytesSent).About(), size.Size(s.S3.BytesReceived).About(), s.Concurrency)
+}
+
+// age is how long ago something was, to the second.
+func age(since time.Time) string { return time.Since(since).Round(time.Second).String() }
+
 func fileState(f control.File) string {
 	if f.Error != "" {
-		return "failed: " + f.Error
+		return "failed: " + printable(f.Error)
+	}
+	if f.LastFault != "" {
+		return f.State + ", after " + printable(f.LastFault)
 	}
 	return f.State
 }

@@ -33,7 +33,20 @@ type Status struct {
 	Since       time.Time `json:"since"`
 	MemoryUsed  int64     `json:"memory_used"`  // bytes
 	MemoryLimit int64     `json:"memory_limit"` // bytes
-	Files       []File    `json:"files"`        // being written
+	Concurrency int       `json:"concurrency"`  // requests with content there may be at present
+	Ending      bool      `json:"ending,omitempty"`
+	S3          S3        `json:"s3"`
+	Files       []File    `json:"files"` // being written
+}
+
+// S3 sums up the requests since the mount began.
+type S3 struct {
+	Requests      int64 `json:"requests"`
+	Errors        int64 `json:"errors"`    // that did not say merely that there is no such object, or another
+	Retries       int64 `json:"retries"`   // requests that repeated another
+	Throttled     int64 `json:"throttled"` // answers that asked for fewer requests
+	BytesSent     int64 `json:"bytes_sent"`
+	BytesReceived int64 `json:"bytes_received"`
 }
 
 // File is one file that is being written.
@@ -49,6 +62,11 @@ type File struct {
 	MemoryUsed    int64  `json:"memory_used"` // bytes
 	Dirty         bool   `json:"dirty"`       // something is not in an object yet
 	Error         string `json:"error,omitempty"`
+
+	Since     time.Time `json:"since"` // seen being written, to the second
+	Rate      int64     `json:"rate"`  // bytes sent per second, of late
+	Retries   int       `json:"retries"`
+	LastFault string    `json:"last_fault,omitempty"` // S3's, that was tried again
 }
 
 // Progress is what is left to be done before a mount may end.

@@ -1,0 +1,54 @@
+package main
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/s3mpfs/s3mpfs/internal/control"
+)
+
+func TestStatusForPeople(t *testing.T) {
+	s := control.Status{
+		Bucket: "films", Prefix: "raw/", Mountpoint: "/mnt", PID: 42, Since: time.Now().Add(-time.Hour),
+		MemoryUsed: 30 * mib, MemoryLimit: 512 * mib, Concurrency: 12,
+		S3: control.S3{Requests: 1234, Errors: 1, Retries: 2, Throttled: 3, BytesSent: 5 * mib},
+		Files: []control.File{
+			{Path: "take\x1b[2J", Size: 35 * mib, BytesSent: 20 * mib, Rate: 7 * mib, State: "dirty", PartsSent: 2,
+				PartsInFlight: 1, PartsRetained: 4, Since: time.Now().Add(-time.Minute), Retries: 6, LastFault: "SlowDown"},
+			{Path: "lost", State: "failed", Error: "AccessDenied", Since: time.Now()},
+		},
+	}
+	var out bytes.Buffer
+	if err := printStatus(&out, s, false); err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(out.String(), "\n")
+	for i, want := range []string{
+		"films/raw/ at /mnt, process 42 for 1h0m0s",
+		"memory: 30 MiB of 512 MiB",
+		"1,234 requests, 1 error, 2 retries, 3 throttled; 5.0 MiB sent, 0 B received; up to 12 at once",
+		"PATH SIZE SENT RATE PARTS IN FLIGHT KEPT AGE RETRIES STATE",
+		`"take\x1b[2J" 35 MiB 20 MiB 7.0 MiB/s 2 1 4 1m0s 6 dirty, after SlowDown`,
+		"lost 0 B 0 B 0 B/s 0 0 0 0s 0 failed: AccessDenied",
+	} {
+		if got := strings.Join(strings.Fields(lines[i]), " "); !strings.Contains(got, want) {
+			t.Errorf("line %d is %q, want %q", i+1, got, want)
+		}
+	}
+	s.Files, s.Ending = nil, true
+	out.Reset()
+	if err := printStatus(&out, s, false); err != nil || !strings.Contains(out.String(), "ending") || !strings.Contains(out.String(), "no file") {
+		t.Errorf("%v:\n%s", err, &out)
+	}
+}
+
+func TestRedrawnOverwrites(t *testing.T) {
+	if got := redrawn("a\nb\n", true); got != "\x1b[Ha\x1b[K\nb\x1b[K\n\x1b[J" {
+		t.Errorf("%q", got)
+	}
+	if got := redrawn("a\n", false); got != "a\n" {
+		t.Errorf("%q", got)
+	}
+}

@@ -1,0 +1,94 @@
+package e2e
+
+import (
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/s3mpfs/s3mpfs/internal/faultproxy"
+)
+
+// TestStatusAndMetrics looks at a file while it is written and S3 throttles.
+func TestStatusAndMetrics(t *testing.T) {
+	t.Parallel()
+	b := newBucket(t, all.versitygw(t))
+	proxy := b.behindProxy()
+	proxy.Set(faultproxy.Rule{Operation: "UploadPart", Nth: 1, Times: 1, Action: faultproxy.Answer, Status: 503, Code: "SlowDown"})
+	address := freeAddress(t)
+	m := b.mount("--metrics-addr", address)
+	f := m.create("take")
+	m.write(f, random(1, 25*mib))
+	m.eventually("two parts are sent, and one again", func() bool {
+		code, output := m.s3mpfs("status", m.dir)
+		words := strings.Join(strings.Fields(output), " ")
+		return code == 0 && strings.Contains(words, "take 25 MiB 20 MiB") &&
+			strings.Contains(words, "dirty, after SlowDown") && strings.Contains(words, "1 throttled")
+	})
+	for page, line := range map[string]string{
+		"/metrics": `s3mpfs_s3_requests_total{code="503",operation="UploadPart"} 1` + "\n",
+		"/healthz": "ok\n",
+	} {
+		if text := fetch(t, "http://"+address+page); !strings.Contains(text, line) {
+			t.Errorf("%s has no %q:\n%s", page, line, text)
+		}
+	}
+	m.close(f)
+}
+
+// TestStatusWatch: --watch goes on until it is interrupted, which is its end.
+func TestStatusWatch(t *testing.T) {
+	t.Parallel()
+	m := mountBucket(t, all.versitygw(t))
+	watch := m.command("status", m.dir, "--watch")
+	out, err := watch.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := watch.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer time.AfterFunc(patience, func() { watch.Process.Kill() }).Stop()
+	for pages := 0; pages < 2; {
+		p := make([]byte, 4096)
+		n, err := out.Read(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pages += strings.Count(string(p[:n]), "no file is being written")
+	}
+	if err := watch.Process.Signal(syscall.SIGINT); err != nil {
+		t.Error(err)
+	}
+	if err := watch.Wait(); err != nil {
+		t.Error(err)
+	}
+}
+
+// freeAddress is an address of the loopback that nobody used a moment ago.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+func fetch(t *testing.T, url string) string {
+	t.Helper()
+	answer, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
