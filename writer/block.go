@@ -1,6 +1,10 @@
 package writer
 
-import "github.com/s3mpfs/s3mpfs/internal/memory"
+import (
+	"sync"
+
+	"github.com/s3mpfs/s3mpfs/internal/memory"
+)
 
 // block holds bytes of a file in memory: those of the aligned range of the
 // file that its index names, as far as they are valid. What is not valid lies
@@ -10,16 +14,35 @@ import "github.com/s3mpfs/s3mpfs/internal/memory"
 // which is being sent is read without it and therefore not written.
 type block struct {
 	data    memory.Block
-	valid   spans // offsets within the block
-	dirty   bool  // holds bytes that S3 does not have, neither in a part nor in an object
-	sending int   // parts in flight that read the block
-	dropped bool  // no longer in the file; freed when it is no longer being sent
-	reserve bool  // belongs to the engine's reserve
+	valid   spans   // offsets within the block
+	one     [1]span // where valid lies while it is one range
+	dirty   bool    // holds bytes that S3 does not have, neither in a part nor in an object
+	sending int     // parts in flight that read the block
+	dropped bool    // no longer in the file; freed when it is no longer being sent
+	reserve bool    // belongs to the engine's reserve
 
 	// sum is the checksum of the valid bytes [sumFrom, sumTo), taken when they
 	// were copied in; nothing is known where the two are equal.
 	sum            uint64
 	sumFrom, sumTo int64
+}
+
+// idleBlocks are blocks without memory, to be used again: a writer that streams
+// allocates nothing.
+var idleBlocks = sync.Pool{New: func() any { return new(block) }}
+
+// newBlock makes an empty block of data.
+func newBlock(data memory.Block) *block {
+	b := idleBlocks.Get().(*block)
+	b.data = data
+	b.valid = b.one[:0]
+	return b
+}
+
+// recycle takes a block that nobody refers to any more.
+func (b *block) recycle() {
+	*b = block{}
+	idleBlocks.Put(b)
 }
 
 // write copies p to offset lo of the block and continues the checksum over it.

@@ -241,9 +241,9 @@ func (e *Engine) undertake(work func()) {
 
 // free gives the memory of a block back to where it came from.
 func (e *Engine) free(b *block) {
-	data := b.data
-	b.data = nil
-	if !b.reserve {
+	data, reserve := b.data, b.reserve
+	b.recycle()
+	if !reserve {
 		e.pool.Put(data)
 		return
 	}

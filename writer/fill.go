@@ -38,7 +38,7 @@ func (f *File) fill(lo, hi int64) (release func(), err error) {
 // within gives the blocks that overlap [lo, hi); mu is held.
 func (f *File) within(lo, hi int64) []*block {
 	size := f.engine.o.BlockSize
-	var all []*block
+	all := make([]*block, 0, (hi-lo)/size+2)
 	for i := lo / size; i*size < hi; i++ {
 		if b := f.blocks[i]; b != nil {
 			all = append(all, b)
@@ -67,7 +67,7 @@ func (f *File) makeRoom(index, lo, hi int64, r *reserved) error {
 		case err != nil:
 			return err
 		default:
-			b = &block{data: data}
+			b = newBlock(data)
 		}
 	}
 	b.dirty = true
@@ -132,7 +132,8 @@ func (r *reserved) take() *block {
 	e := r.f.engine
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	b := &block{data: e.spare[0], reserve: true}
+	b := newBlock(e.spare[0])
+	b.reserve = true
 	e.spare = e.spare[1:]
 	return b
 }
@@ -155,13 +156,10 @@ func (r *reserved) release(lo, hi int64) {
 	size := f.engine.o.BlockSize
 	for i := lo / size; i*size < hi; i++ {
 		b := f.blocks[i]
-		if b == nil || !b.reserve {
-			continue
-		}
-		for b.sending > 0 {
+		for ; b != nil && b.reserve && b.sending > 0; b = f.blocks[i] {
 			f.cond.Wait()
 		}
-		if f.blocks[i] == b {
+		if b != nil && b.reserve {
 			f.drop(i, b)
 		}
 	}

@@ -20,10 +20,13 @@ var errNoMemory = errors.New("the memory budget is exhausted")
 // file's own bytes are sent or published to get it if nothing else helps. op
 // is held.
 func (f *File) obtain(index int64) error {
-	coming := func() bool { return f.engine.relieve(f) }
-	data, err := f.engine.wait(f, coming, f.giveWay)
-	if err != nil {
-		return err
+	data := f.engine.pool.TryGet()
+	if data == nil {
+		var err error
+		coming := func() bool { return f.engine.relieve(f) }
+		if data, err = f.engine.wait(f, coming, f.giveWay); err != nil {
+			return err
+		}
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -31,7 +34,7 @@ func (f *File) obtain(index int64) error {
 		f.engine.pool.Put(data)
 		return err
 	}
-	f.blocks[index] = &block{data: data}
+	f.blocks[index] = newBlock(data)
 	return nil
 }
 

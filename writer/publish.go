@@ -348,7 +348,7 @@ func (f *File) segments(to int64) []segment {
 // dirtyBlocks gives the indices of the blocks that hold bytes to be sent,
 // ascending; mu is held.
 func (f *File) dirtyBlocks() []int64 {
-	var all []int64
+	all := make([]int64, 0, len(f.blocks))
 	first := f.cursor() / f.engine.o.BlockSize
 	for i, b := range f.blocks {
 		if b.dirty && i >= first {

@@ -9,6 +9,10 @@ type spans []span
 
 // add puts [lo, hi) into the set.
 func (s *spans) add(lo, hi int64) {
+	if len(*s) == 0 {
+		*s = append(*s, span{lo, hi})
+		return
+	}
 	if n := len(*s); n == 1 && lo <= (*s)[0].hi && hi >= (*s)[0].lo {
 		(*s)[0] = span{min((*s)[0].lo, lo), max((*s)[0].hi, hi)}
 		return

@@ -53,8 +53,12 @@ func (f *File) write(p []byte, off int64) (n int, err error) {
 // fetchSmallBase takes the base of a file into memory before the first change,
 // if it is too small to be copied within S3 and the change [lo, hi) leaves some
 // of it. It must be fetched anyway; done now, nothing is lost if another writer
-// replaces it meanwhile. op is held.
+// replaces it meanwhile. Where memory is scarce that must wait, since with many
+// files their bases would take it from what is being written. op is held.
 func (f *File) fetchSmallBase(lo, hi int64) error {
+	if pool := f.engine.pool; pool.Used() > pool.Size()/2 {
+		return nil
+	}
 	f.mu.Lock()
 	end := f.below.end()
 	needed := f.state == clean && end > 0 && end <= f.engine.o.Limits.MinCopySource && (lo > 0 || hi < end)
@@ -126,7 +130,10 @@ func (f *File) writeBlock(p []byte, off int64) (int, error) {
 		}
 		b := f.blocks[index]
 		if b == nil {
-			if err := f.unlocked(func() error { return f.obtain(index) }); err != nil {
+			f.mu.Unlock()
+			err := f.obtain(index)
+			f.mu.Lock()
+			if err != nil {
 				return 0, err
 			}
 			continue

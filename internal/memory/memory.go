@@ -32,7 +32,7 @@ type Pool struct {
 	fresh   int        // offset in arena of the first block never used or trimmed
 	trimmed []Block    // given back to the system, usable again
 	used    int
-	changed chan struct{} // closed and replaced by every Put and Wake
+	changed chan struct{} // closed by the next Put or Wake; nil while nobody waits
 }
 
 // New reserves a budget of size bytes in blocks of BlockSize, rounded down to
@@ -51,7 +51,7 @@ func NewWithBlocks(size, block int64) (*Pool, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reserve %d bytes of address space: %w", size, err)
 	}
-	return &Pool{arena: arena, size: size, block: int(block), changed: make(chan struct{})}, nil
+	return &Pool{arena: arena, size: size, block: int(block)}, nil
 }
 
 // Close gives the arena back. No block may be in use.
@@ -118,8 +118,10 @@ func (p *Pool) Wake() {
 }
 
 func (p *Pool) wake() {
-	close(p.changed)
-	p.changed = make(chan struct{})
+	if p.changed != nil {
+		close(p.changed)
+		p.changed = nil
+	}
 }
 
 // Changed is closed by the next Put or Wake. Take it before looking whether a
@@ -127,6 +129,9 @@ func (p *Pool) wake() {
 func (p *Pool) Changed() <-chan struct{} {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.changed == nil {
+		p.changed = make(chan struct{})
+	}
 	return p.changed
 }
 
