@@ -108,6 +108,8 @@ func (s *settings) checkDurations() error {
 	switch {
 	case s.metadataTTL < 0:
 		return fmt.Errorf("--metadata-ttl %v is negative: use 0 to remember nothing", s.metadataTTL)
+	case s.abortStale < 0:
+		return fmt.Errorf("--abort-stale %v is in the future: use for example 168h", s.abortStale)
 	case s.retryTimeout <= 0:
 		return fmt.Errorf("--retry-timeout %v leaves no time to retry: use for example 10m", s.retryTimeout)
 	}

@@ -35,6 +35,7 @@ func (s *settings) mountFlags() flagGroup {
 	f.BoolVarP(&s.foreground, "foreground", "f", false, "stay in the foreground, log to stderr")
 	f.BoolVar(&s.readOnly, "read-only", false, "refuse every change")
 	f.BoolVar(&s.allowOther, "allow-other", false, "let other users see the mount, as far as the modes allow")
+	f.DurationVar(&s.abortStale, "abort-stale", 0, "abort uploads under the mounted prefix that began so long ago, whoever began them; 0 for none")
 	return f
 }
 

@@ -91,6 +91,7 @@ func TestRefusals(t *testing.T) {
 		{"--expected-bucket-owner me", "--expected-bucket-owner", "12 digits"},
 		{"--metadata-ttl -1s", "--metadata-ttl", "use 0"},
 		{"--metadata-ttl soon", "--metadata-ttl", "duration"},
+		{"--abort-stale -1h", "--abort-stale", "168h"},
 		{"--retry-timeout 0", "--retry-timeout", "10m"},
 		{"--rename-dir-limit 0", "--rename-dir-limit", "1 or more"},
 		{"--metrics-addr 9105", "--metrics-addr", ":9105"},

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -111,7 +112,19 @@ func (m *served) mount(runtimeDir string, ready func() error) error {
 	m.observer.metrics.Watch(s.Status)
 	m.web.serve(m.observer.metrics.Handler(), s.ending.Load, m.log)
 	m.logMounted()
+	defer m.lookForLeftovers(s.since)()
 	return s.run(signals)
+}
+
+// lookForLeftovers does so beside the mount, until the stop it gives is called.
+func (m *served) lookForLeftovers(since time.Time) (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var looking sync.WaitGroup
+	looking.Go(func() { (&leftovers{m.settings, m.store, m.log, since}).look(ctx) })
+	return func() {
+		cancel()
+		looking.Wait()
+	}
 }
 
 // closeSocketWithin is how long the last answer to `s3mpfs umount` may take to

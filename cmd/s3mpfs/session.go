@@ -180,8 +180,8 @@ func (s *session) abandon(sig os.Signal) error {
 	for _, f := range s.files() {
 		if f.Dirty {
 			lost++
-			s.log.Error("abandoned: what was written since the last publish is lost",
-				"path", f.Path, "size", f.Size, "upload_id", f.UploadID)
+			s.log.Error("abandoned: what was written since the last publish is lost", "path", f.Path, "size", f.Size,
+				"upload_id", f.UploadID, "to_complete", s.toComplete(f))
 		}
 	}
 	if _, err := unmount(s.settings.mountpoint); err != nil {
@@ -191,4 +191,13 @@ func (s *session) abandon(sig os.Signal) error {
 		s.log.Warn("the control socket stays behind", "error", err)
 	}
 	return withCode(exitNotDurable, fmt.Errorf("%s again: abandoned %s", sig, english.Plural(lost, "file", "files")))
+}
+
+// toComplete is the command that makes an object of what was sent of a file,
+// empty if that is nothing.
+func (s *session) toComplete(f control.File) string {
+	if f.UploadID == "" {
+		return ""
+	}
+	return s.settings.uploadsCommand("complete", writer.Upload{Key: s.settings.prefix + f.Path, ID: f.UploadID})
 }

@@ -42,6 +42,7 @@ type settings struct {
 	retryTimeout   time.Duration
 	maxHole        size.Size
 
+	abortStale     time.Duration // 0: never
 	readOnly       bool
 	allowOther     bool
 	uid            uint32

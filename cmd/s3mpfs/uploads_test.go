@@ -15,22 +15,22 @@ import (
 	"github.com/s3mpfs/s3mpfs/writer"
 )
 
-// leftovers is a store that holds uploads.
-type leftovers struct {
+// heldUploads is a store that holds uploads.
+type heldUploads struct {
 	uploads   []leftUpload
 	object    *writer.Object // of any key
 	completed writer.Completion
 	aborted   []string
 }
 
-func (l *leftovers) ListUploads(context.Context, string) (list []writer.Upload, err error) {
+func (l *heldUploads) ListUploads(context.Context, string) (list []writer.Upload, err error) {
 	for _, u := range l.uploads {
 		list = append(list, u.Upload)
 	}
 	return list, nil
 }
 
-func (l *leftovers) ListParts(_ context.Context, u writer.Upload) ([]writer.Part, error) {
+func (l *heldUploads) ListParts(_ context.Context, u writer.Upload) ([]writer.Part, error) {
 	for _, each := range l.uploads {
 		if each.ID == u.ID && each.ID != "ended" {
 			return each.parts, nil
@@ -39,19 +39,19 @@ func (l *leftovers) ListParts(_ context.Context, u writer.Upload) ([]writer.Part
 	return nil, writer.ErrNoSuchUpload
 }
 
-func (l *leftovers) HeadObject(context.Context, string) (writer.Object, error) {
+func (l *heldUploads) HeadObject(context.Context, string) (writer.Object, error) {
 	if l.object == nil {
 		return writer.Object{}, writer.ErrNotFound
 	}
 	return *l.object, nil
 }
 
-func (l *leftovers) CompleteMultipartUpload(_ context.Context, u writer.Upload, _ []writer.Part, c writer.Completion) (writer.Object, error) {
+func (l *heldUploads) CompleteMultipartUpload(_ context.Context, u writer.Upload, _ []writer.Part, c writer.Completion) (writer.Object, error) {
 	l.completed = c
 	return writer.Object{Key: u.Key, Size: c.Size, ETag: `"made"`}, nil
 }
 
-func (l *leftovers) AbortMultipartUpload(_ context.Context, u writer.Upload) error {
+func (l *heldUploads) AbortMultipartUpload(_ context.Context, u writer.Upload) error {
 	if u.ID == "stubborn" {
 		return errors.New("denied")
 	}
@@ -59,7 +59,7 @@ func (l *leftovers) AbortMultipartUpload(_ context.Context, u writer.Upload) err
 	return nil
 }
 
-var _ uploadStore = (*leftovers)(nil)
+var _ uploadStore = (*heldUploads)(nil)
 
 const mib = 1 << 20
 
@@ -77,8 +77,8 @@ func upload(key, id string, age time.Duration, parts ...writer.Part) leftUpload 
 	return leftUpload{writer.Upload{Key: key, ID: id, Initiated: time.Now().Add(-age)}, parts}
 }
 
-func someLeftovers() *leftovers {
-	return &leftovers{uploads: []leftUpload{
+func someUploads() *heldUploads {
+	return &heldUploads{uploads: []leftUpload{
 		upload("raw/a", "a1", time.Hour, partsOf(10, 10, 3)...),
 		upload("raw/a", "a2", 48*time.Hour, partsOf(10)...),
 		upload("raw/b", "b1", 72*time.Hour, partsOf(10, 0, 10)...),
@@ -103,7 +103,7 @@ func newCall(t *testing.T, target, answer string) (u *uploadsCall, shown *bytes.
 
 func TestUploadsListShowsTheOldestFirst(t *testing.T) {
 	u, shown := newCall(t, "films/raw/", "")
-	if err := u.listUploads(t.Context(), someLeftovers()); err != nil {
+	if err := u.listUploads(t.Context(), someUploads()); err != nil {
 		t.Fatal(err)
 	}
 	b1, a2, a1 := strings.Index(shown.String(), "b1"), strings.Index(shown.String(), "a2"), strings.Index(shown.String(), "a1")
@@ -118,7 +118,7 @@ func TestUploadsListShowsTheOldestFirst(t *testing.T) {
 func TestUploadsListJSON(t *testing.T) {
 	u, shown := newCall(t, "films/raw/b", "")
 	u.json = true
-	l := someLeftovers()
+	l := someUploads()
 	if err := u.listUploads(t.Context(), l); err != nil {
 		t.Fatal(err)
 	}
@@ -147,7 +147,7 @@ func TestWhichUploadsAreMeant(t *testing.T) {
 		{"ra", "", 0, ""},
 	} {
 		chosen := choiceOfUploads{"films", c.path, c.id, c.olderThan}
-		list, err := chosen.list(t.Context(), someLeftovers())
+		list, err := chosen.list(t.Context(), someUploads())
 		var got []string
 		for _, u := range list {
 			got = append(got, u.Key+":"+u.ID)
@@ -181,7 +181,7 @@ func TestUploadsAbort(t *testing.T) {
 	} {
 		u, _ := newCall(t, c.target, c.answer)
 		u.chosen.id, u.chosen.olderThan, u.yes = c.id, c.olderThan, c.yes
-		l := someLeftovers()
+		l := someUploads()
 		err := u.abortUploads(t.Context(), l)
 		if got := strings.Join(l.aborted, " "); got != c.aborted {
 			t.Errorf("%s: aborted %q, want %q", name, got, c.aborted)
@@ -193,7 +193,7 @@ func TestUploadsAbort(t *testing.T) {
 }
 
 func TestUploadsAbortGoesOnAfterAFailure(t *testing.T) {
-	l := someLeftovers()
+	l := someUploads()
 	l.uploads = append(l.uploads, upload("raw/a", "stubborn", 49*time.Hour))
 	u, _ := newCall(t, "films/raw/a", "")
 	u.yes = true
@@ -264,7 +264,7 @@ func TestUploadsComplete(t *testing.T) {
 	} {
 		u, shown := newCall(t, c.target, "")
 		u.chosen.id, u.yes = c.id, c.yes
-		l := someLeftovers()
+		l := someUploads()
 		l.object = c.object
 		err := u.completeUpload(t.Context(), l)
 		if l.completed != c.want || !strings.Contains(shown.String(), c.shows) {

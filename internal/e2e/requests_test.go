@@ -9,12 +9,17 @@ import (
 	"github.com/s3mpfs/s3mpfs/internal/s3op"
 )
 
-// counted is a mount whose requests are counted.
+// counted is a mount whose requests are counted, without those of its start.
 func counted(t *testing.T, flags ...string) (*mount, *faultproxy.Proxy) {
 	t.Helper()
 	b := newBucket(t, all.versitygw(t))
 	proxy := b.behindProxy()
-	return b.mount(flags...), proxy
+	m := b.mount(flags...)
+	m.eventually("it has looked for uploads left behind", func() bool {
+		return proxy.Counts()[s3op.ListMultipartUploads].Requests == 1
+	})
+	proxy.ResetCounts()
+	return m, proxy
 }
 
 // writes are the operations that change the bucket.

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"regexp"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -152,4 +154,50 @@ func TestUploadsAbort(t *testing.T) {
 		}
 	}
 	m.wantNoObject("a")
+}
+
+// TestMountNamesWhatWasLeft: the next mount tells how to complete what the one
+// before has left, word for word, and --abort-stale clears the rest.
+func TestMountNamesWhatWasLeft(t *testing.T) {
+	t.Parallel()
+	b := newBucket(t, all.versitygw(t))
+	b.prefix = "raw/"
+	m := b.mount("--on-kill=park")
+	content := random(6, 12*mib)
+	m.killWriter("the take", content)
+	m.killWriter("other", content)
+	m.eventually("both uploads are parked", func() bool { return strings.Count(m.log(), "upload parked") == 2 })
+	m.wantUploads = 2
+	if code, output := m.umount(); code != 0 {
+		t.Fatalf("umount: exit code %d: %s", code, output)
+	}
+	next := b.mount()
+	next.eventually("the upload is named", func() bool { return next.toComplete("raw/the take") != "" })
+	line := next.toComplete("raw/the take")
+	sh := b.command()
+	sh.Path, sh.Args = "/bin/sh", []string{"sh", "-c", strings.Replace(line, "s3mpfs", binary, 1) + " --yes"}
+	if code, output := b.runCommand(sh); code != 0 {
+		t.Errorf("%s: exit code %d: %s", line, code, output)
+	}
+	next.wantObject("the take", content)
+	next.wantUploads = 1
+	if code, output := next.umount(); code != 0 {
+		t.Fatalf("umount: exit code %d: %s", code, output)
+	}
+	last := b.mount("--abort-stale", "1ms")
+	last.eventually("the other upload is aborted", func() bool { return len(b.b.Uploads(t)) == 0 })
+	m.wantUploads, next.wantUploads = 0, 0
+}
+
+// toComplete is the command line that the log names for a key.
+func (m *mount) toComplete(key string) string {
+	named := regexp.MustCompile(`key="?` + key + `"? .*to_complete=(".*")`).FindStringSubmatch(m.log())
+	if named == nil {
+		return ""
+	}
+	line, err := strconv.Unquote(named[1])
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	return line
 }
