@@ -18,7 +18,6 @@ func (f *file) current() *writer.File {
 // changeable gives the content, begun on the present object if need be. f.io
 // is read-held.
 func (f *file) changeable() (*writer.File, error) {
-	f.recall()
 	if c := f.current(); c != nil {
 		return c, nil
 	}
@@ -101,9 +100,6 @@ func (f *file) publish() error {
 	if c == nil {
 		return nil
 	}
-	if c.Dirty() {
-		f.recall()
-	}
 	if err := c.Publish(); err != nil {
 		return err
 	}
@@ -160,7 +156,6 @@ func (f *file) truncate(size int64) error {
 // restart empties the file at an open with O_TRUNC. Content that has failed is
 // put aside: whoever has it open goes on being told, and nobody else.
 func (f *file) restart() {
-	f.recall()
 	f.io.Lock()
 	defer f.io.Unlock()
 	f.mu.Lock()

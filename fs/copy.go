@@ -14,12 +14,12 @@ import (
 const maxCopy = 1<<32 - blockSize
 
 // CopyFileRange copies between two files within S3, without a byte passing
-// through this machine. A source with unpublished bytes is published first;
-// where that is forbidden, or the file is the same, EOPNOTSUPP makes the kernel
-// read and write instead.
+// through this machine. A source with unpublished bytes is published first.
+// Where publishing before close is forbidden, or the file is the same,
+// EOPNOTSUPP makes programs read and write instead.
 func (f *file) CopyFileRange(ctx context.Context, _ gofuse.FileHandle, off uint64, out *gofuse.Inode, fhOut gofuse.FileHandle, offOut, size, _ uint64) (uint32, syscall.Errno) {
 	target, ok := fhOut.(*handle)
-	if !ok || target.file == f || target.appends {
+	if !ok || target.file == f || target.appends || f.tree.engine.Options().Atomic {
 		return 0, syscall.EOPNOTSUPP
 	}
 	src, err := f.source()
@@ -36,7 +36,6 @@ func (f *file) CopyFileRange(ctx context.Context, _ gofuse.FileHandle, off uint6
 	if errno := target.copyFrom(ctx, src, int64(off), int64(offOut), n); errno != 0 {
 		return 0, errno
 	}
-	f.lend(target.file)
 	return uint32(n), 0
 }
 
@@ -45,7 +44,7 @@ func (f *file) source() (writer.Object, error) {
 	f.io.RLock()
 	defer f.io.RUnlock()
 	if c := f.current(); c != nil {
-		if c.Dirty() && (f.isUnlinked() || f.tree.engine.Options().Atomic) {
+		if c.Dirty() && f.isUnlinked() {
 			return writer.Object{}, nil
 		}
 		if err := f.publish(); err != nil {

@@ -39,7 +39,6 @@ type file struct {
 	reader  writer.ObjectReader   // of object
 	retired []writer.ObjectReader // of versions before, which may still be read
 	cached  string                // ETag of what the kernel's page cache holds
-	lent    map[*file]struct{}    // to whom object was copied; they may not have published it yet
 	handles map[*handle]struct{}
 	writers int    // handles that may write
 	logged  string // the failure that was logged last
@@ -245,7 +244,6 @@ func (f *file) unlink() error {
 	content, exists, etag := f.content, f.object.Key != "", f.object.ETag
 	f.mu.Unlock()
 	if exists {
-		f.recall()
 		if err := f.tree.bucket.DeleteObject(f.tree.ctx, f.currentKey()); err != nil {
 			return err
 		}
@@ -269,8 +267,12 @@ func unlinkContent(c *writer.File) {
 
 // orphan takes the file's name away.
 func (f *file) orphan() {
+	changed := f.current() != nil
 	f.tree.mu.Lock()
 	defer f.tree.mu.Unlock()
 	f.tree.removeOpenLocked(f)
 	f.unlinked = true
+	if changed {
+		f.tree.orphans[f] = struct{}{}
+	}
 }

@@ -102,7 +102,6 @@ func (t *Tree) copyFile(f *file, to string, replaced *file, noReplace bool) erro
 		}
 		return err
 	}
-	f.recall()
 	if err := t.bucket.DeleteObject(t.ctx, src.Key); err != nil {
 		return err
 	}
@@ -138,7 +137,6 @@ func (t *Tree) replace(f *file) {
 	if f == nil {
 		return
 	}
-	f.recall()
 	f.orphan()
 	if c := f.current(); c != nil {
 		unlinkContent(c)

@@ -48,11 +48,6 @@ func (t *Tree) renameDir(d *dir, to string) syscall.Errno {
 		f.io.Lock()
 		defer f.io.Unlock()
 	}
-	walk(&d.Inode, func(n gofuse.InodeEmbedder) {
-		if f, ok := n.(*file); ok {
-			f.recall()
-		}
-	})
 	copies, err := t.moveUnder(files, from, to)
 	if err != nil {
 		return t.fail("rename", from, err)

@@ -21,6 +21,8 @@ package fs
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -52,6 +54,7 @@ type Tree struct {
 	// listings are taken while it is held; it is never held across I/O.
 	mu       sync.RWMutex
 	open     map[string]map[string]*file    // files with content of their own, by directory and name
+	orphans  map[*file]struct{}             // files with content of their own but without a name
 	kept     map[string]map[string]struct{} // directories emptied by this mount, by parent and name
 	listings map[string]*listing            // by directory
 	failed   []Failure                      // of which no program was told
@@ -65,7 +68,7 @@ func New(bucket Bucket, engine *writer.Engine, o Options) *Tree {
 	})
 	t := &Tree{
 		bucket: bucket, engine: engine, o: o.withDefaults(), processes: procfs("/proc"),
-		open: map[string]map[string]*file{}, kept: map[string]map[string]struct{}{},
+		open: map[string]map[string]*file{}, orphans: map[*file]struct{}{}, kept: map[string]map[string]struct{}{},
 		listings: map[string]*listing{}, started: time.Now(), names: newStandstill(),
 	}
 	t.ctx, t.stop = context.WithCancel(context.Background())
@@ -121,7 +124,7 @@ func (t *Tree) publishAll() {
 // programs that outlive a detached mount, whose calls fail from now on.
 func (t *Tree) Close() {
 	t.stop()
-	for _, f := range t.openFiles() {
+	for _, f := range append(t.openFiles(), t.orphaned()...) {
 		f.drop()
 	}
 	walk(&t.root.Inode, func(n gofuse.InodeEmbedder) {
@@ -140,6 +143,12 @@ func (t *Tree) openFiles() (files []*file) {
 		}
 	}
 	return files
+}
+
+func (t *Tree) orphaned() []*file {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return slices.Collect(maps.Keys(t.orphans))
 }
 
 // addOpen makes the names of the tree show f although S3 may not have it yet.
@@ -164,6 +173,7 @@ func (t *Tree) removeOpen(f *file) {
 
 func (t *Tree) removeOpenLocked(f *file) {
 	dirKey, name := split(f.key)
+	delete(t.orphans, f)
 	if t.open[dirKey][name] != f {
 		return
 	}
