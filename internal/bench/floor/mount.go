@@ -45,7 +45,7 @@ func mount(c *client, folder string) error {
 		nodes: []*node{nil, {mode: syscall.S_IFDIR | 0o755}}, names: map[name]uint64{},
 	}
 	server, err := fuse.NewServer(j, folder, &fuse.MountOptions{
-		FsName: "floor", Name: "floor", MaxWrite: maxRequest, DirectMount: true, DisableXAttrs: true,
+		FsName: "floor", Name: "floor", MaxWrite: maxRequest, DirectMount: true, DisableXAttrs: true, DisableSplice: true,
 	})
 	if err != nil {
 		return err
