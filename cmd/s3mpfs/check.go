@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"os"
 	"regexp"
 	"slices"
 	"strconv"
@@ -44,6 +45,7 @@ func (s *settings) check() error {
 		s.checkTagging(),
 		s.checkPprof(),
 		s.checkMetrics(),
+		s.checkNoExec(),
 	)
 }
 
@@ -193,5 +195,13 @@ func (s *settings) checkMetrics() error {
 		return fmt.Errorf("--metrics-addr %q is no address: write :9105, or 0.0.0.0:9105 to let other machines ask", s.metricsAddr)
 	}
 	s.metricsAddr = net.JoinHostPort(cmp.Or(host, "127.0.0.1"), port)
+	return nil
+}
+
+// checkNoExec refuses what only root can ask of the kernel afterwards.
+func (s *settings) checkNoExec() error {
+	if s.noExec && os.Geteuid() != 0 {
+		return errors.New("-o noexec needs root: leave it out, and --file-mode without x keeps files from being run")
+	}
 	return nil
 }

@@ -23,7 +23,13 @@ serves it; 's3mpfs umount MOUNTPOINT' ends that.
 
 Credentials and region come from where every AWS tool takes them: the environment,
 ~/.aws/config and ~/.aws/credentials, SSO, and the roles of containers and machines.
-Sizes are written as in 10MiB, 64 MB or 1.5GiB; durations as in 90s or 10m.`,
+Sizes are written as in 10MiB, 64 MB or 1.5GiB; durations as in 90s or 10m.
+
+In /etc/fstab, and wherever options are given with -o, each flag is an option by its
+long name, with hyphens or underscores; what mount(8) and systemd use for themselves
+(_netdev, nofail, user, x-systemd.automount, ...) is accepted too:
+
+  my-bucket/raw  /mnt/raw  fuse.s3mpfs  _netdev,nofail,allow_other,part_size=32MiB  0  0`,
 		Example: `  s3mpfs mount my-bucket /mnt/films
   s3mpfs mount my-bucket/2026/raw /mnt/raw --part-size 32MiB --storage-class STANDARD_IA
   s3mpfs mount my-bucket /mnt/films --endpoint-url https://minio.example:9000 --profile minio`,
@@ -32,6 +38,12 @@ Sizes are written as in 10MiB, 64 MB or 1.5GiB; durations as in 90s or 10m.`,
 		RunE:              func(c *cobra.Command, args []string) error { return mount(c, s, args[0], args[1]) },
 	}
 	addFlagGroups(c, s.flagGroups())
+	c.PreRunE = func(c *cobra.Command, _ []string) error {
+		if err := s.applyOptions(c.Flags(), s.options); err != nil {
+			return usageError(c, err)
+		}
+		return nil
+	}
 	return c
 }
 
@@ -72,7 +84,9 @@ func mountInBackground(ctx context.Context, s *settings) error {
 	if err != nil {
 		return fmt.Errorf("go to the background: %w", err)
 	}
-	if err := startBackground(ctx, exec.Command(program, os.Args[1:]...)); err != nil {
+	child := exec.Command(program, os.Args[1:]...)
+	child.Args[0] = os.Args[0] // which tells how to read the others
+	if err := startBackground(ctx, child); err != nil {
 		return errors.Join(err, clearCrash(s.mountpoint))
 	}
 	if health, err := probe(s.mountpoint); health != answering {

@@ -63,7 +63,7 @@ func optionRow(f *pflag.Flag) string {
 		name += " " + value
 	}
 	def := f.DefValue
-	if def == "false" || f.Name == "uid" || f.Name == "gid" {
+	if def == "false" || def == "[]" || f.Name == "uid" || f.Name == "gid" {
 		def = "" // a switch, and what is another for each user
 	}
 	cell := func(text string) string { return strings.ReplaceAll(text, "|", "\\|") }

@@ -97,12 +97,15 @@ func (m *served) mount(runtimeDir string, ready func() error) error {
 	s := &session{
 		settings: m.settings, tree: m.tree, wait: server.Wait, contents: m.engine, memory: m.memory,
 		requests: m.observer.metrics.S3, history: m.observer.history,
-		log: m.log, since: time.Now(), release: m.release, ended: make(chan struct{}),
+		manager: inheritedServiceManager(), log: m.log, since: time.Now(), release: m.release, ended: make(chan struct{}),
 	}
 	socket, err := control.Serve(runtimeDir, m.settings.mountpoint, s)
 	if err == nil {
 		s.unlist = socket.Unlink
 		defer m.closeSocket(socket)
+		err = m.complete()
+	}
+	if err == nil {
 		err = ready()
 	}
 	if err != nil {
@@ -112,8 +115,21 @@ func (m *served) mount(runtimeDir string, ready func() error) error {
 	m.observer.metrics.Watch(s.Status)
 	m.web.serve(m.observer.metrics.Handler(), s.ending.Load, m.log)
 	m.logMounted()
+	s.tell("READY=1\nSTATUS=mounted at " + m.settings.mountpoint)
 	defer m.lookForLeftovers(s.since)()
 	return s.run(signals)
+}
+
+// complete asks the kernel for what FUSE does not offer at the mount.
+func (m *served) complete() error {
+	if !m.settings.noExec {
+		return nil
+	}
+	const flags = unix.MS_REMOUNT | unix.MS_BIND | unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC
+	if err := unix.Mount("", m.settings.mountpoint, "", flags, ""); err != nil {
+		return fmt.Errorf("-o noexec: %w", err)
+	}
+	return nil
 }
 
 // lookForLeftovers does so beside the mount, until the stop it gives is called.

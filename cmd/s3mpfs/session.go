@@ -40,6 +40,7 @@ type session struct {
 	memory   func() (used, limit int64) // bytes
 	requests func() control.S3
 	history  *history
+	manager  serviceManager
 	log      *slog.Logger
 	since    time.Time
 	// unlist takes the control socket's name away once the mount is gone.
@@ -60,9 +61,17 @@ var _ control.Mount = (*session)(nil)
 func (s *session) End() <-chan struct{} {
 	s.begin.Do(func() {
 		s.ending.Store(true)
+		s.tell("STOPPING=1\nSTATUS=completing every file")
 		go s.finish()
 	})
 	return s.ended
+}
+
+// tell tells the service manager, if there is one.
+func (s *session) tell(state string) {
+	if err := s.manager.tell(state); err != nil {
+		s.log.Warn("the service manager cannot be told", "state", state, "error", err)
+	}
 }
 
 func (s *session) finish() {

@@ -16,6 +16,8 @@ type settings struct {
 	prefix     string // empty, or ends with a slash
 	mountpoint string // absolute, without symlinks
 	foreground bool
+	options    []string // of -o, each a list with commas
+	noExec     bool     // by -o noexec
 
 	endpointURL         string
 	region              string
