@@ -23,7 +23,7 @@ Exit codes of every command:
 		SilenceErrors: true, // main prints them, once
 		SilenceUsage:  true,
 	}
-	root.AddCommand(newMountCommand(), newUmountCommand(), newStatusCommand(), newUploadsCommand(), newVersionCommand())
+	root.AddCommand(newMountCommand(), newUmountCommand(), newStatusCommand(), newUploadsCommand(), newVersionCommand(), newManCommand())
 	root.SetFlagErrorFunc(usageError)
 	return root
 }
