@@ -146,7 +146,7 @@ func (j *joint) Write(_ <-chan struct{}, in *fuse.WriteIn, p []byte) (uint32, fu
 }
 
 func (j *joint) Read(_ <-chan struct{}, in *fuse.ReadIn, p []byte) (fuse.ReadResult, fuse.Status) {
-	return fuse.ReadResultData(p[:j.node(in.NodeId).read.readAt(p, int64(in.Offset))]), fuse.OK
+	return j.node(in.NodeId).read.read(int64(in.Offset), int64(len(p))), fuse.OK
 }
 
 func (j *joint) Flush(_ <-chan struct{}, in *fuse.FlushIn) fuse.Status {

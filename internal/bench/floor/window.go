@@ -1,6 +1,11 @@
 package main
 
-import "sync"
+import (
+	"slices"
+	"sync"
+
+	"github.com/hanwen/go-fuse/v2/fuse"
+)
 
 // window is an object that is read from its start to its end: ranges are
 // fetched ahead, as many as there may be requests.
@@ -25,17 +30,46 @@ func newWindow(c *client, key string, size int64) *window {
 	return &window{client: c, key: key, size: size, ranges: make([]*span, (size+part-1)/part)}
 }
 
-// readAt fills p as far as the object goes.
-func (w *window) readAt(p []byte, offset int64) (n int) {
-	for part := int64(w.client.partSize); n < len(p) && offset < w.size; {
+// read gives the bytes [offset, offset+n), as far as the object goes, from where
+// they lie.
+func (w *window) read(offset, n int64) *answer {
+	a := &answer{window: w}
+	for part := int64(w.client.partSize); n > 0 && offset < w.size; {
 		i := int(offset / part)
 		s := w.ahead(i)
 		<-s.ready
-		c := copy(p[n:], s.p[offset%part:])
-		w.passed(i, c)
-		n, offset = n+c, offset+int64(c)
+		from := offset % part
+		to := min(from+n, int64(len(s.p)))
+		a.slices, a.ranges = append(a.slices, s.p[from:to]), append(a.ranges, i)
+		n, offset = n-(to-from), offset+to-from
+	}
+	return a
+}
+
+// answer is a fuse.ReadResult that go-fuse writes without a copy, because it
+// has Slices.
+type answer struct {
+	window *window
+	slices [][]byte
+	ranges []int // of each slice
+}
+
+func (a *answer) Slices() ([][]byte, fuse.Status) { return a.slices, fuse.OK }
+
+func (a *answer) Bytes([]byte) ([]byte, fuse.Status) { return slices.Concat(a.slices...), fuse.OK }
+
+func (a *answer) Size() (n int) {
+	for _, p := range a.slices {
+		n += len(p)
 	}
 	return n
+}
+
+// Done is called when the answer is written.
+func (a *answer) Done() {
+	for k, i := range a.ranges {
+		a.window.passed(i, len(a.slices[k]))
+	}
 }
 
 // ahead begins to fetch the ranges from i on and gives the first.
