@@ -87,7 +87,7 @@ const mostReported = 10
 func (l *leftovers) report(uploads []writer.Upload) {
 	for _, u := range uploads[:min(len(uploads), mostReported)] {
 		l.log.Warn("an upload of before this mount is neither completed nor aborted",
-			"key", u.Key, "upload_id", u.ID, "initiated", u.Initiated, "to_complete", l.settings.uploadsCommand("complete", u))
+			"key", u.Key, "upload_id", u.ID, "initiated", u.Initiated)
 	}
 	if more := len(uploads) - mostReported; more > 0 {
 		l.log.Warn("there are more such uploads", "more", more, "to_list", l.settings.uploadsCommand("list", writer.Upload{Key: l.settings.prefix}))

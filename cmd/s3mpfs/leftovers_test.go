@@ -45,7 +45,7 @@ func (l *littered) AbortsUploadsAfter(context.Context, string) (time.Duration, e
 func (l *littered) look(s *settings) []string {
 	var log bytes.Buffer
 	s.bucket, s.prefix = "films", "raw/"
-	(&leftovers{s, l, slog.New(slog.NewTextHandler(&log, nil)), time.Now()}).look(context.Background())
+	(&leftovers{s, l, slog.New(adviser{slog.NewTextHandler(&log, nil), s}), time.Now()}).look(context.Background())
 	return slices.Collect(strings.Lines(log.String()))
 }
 
@@ -57,15 +57,15 @@ func TestLeftovers(t *testing.T) {
 		log      []string
 		aborted  []string
 	}{
-		"nothing":                  {log: []string{none}},
-		"a rule":                   {bucket: littered{rule: 72 * time.Hour}, log: []string{"days=3"}},
-		"a store without rules":    {bucket: littered{ruleErr: writer.ErrUnsupported}},
-		"no permission":            {bucket: littered{ruleErr: writer.ErrAccess, listErr: writer.ErrAccess}, log: []string{"level=INFO", "level=INFO"}},
-		"old uploads and a new":    {bucket: littered{ages: []int{2, -1, 30}}, log: []string{none, "key=raw/2", "uploads complete films/raw/30 --upload-id u"}},
-		"a bound":                  {bucket: littered{ages: slices.Repeat([]int{1}, 12)}, log: append(append([]string{none}, slices.Repeat([]string{"key=raw/1"}, 10)...), `more=2 to_list="s3mpfs uploads list films/raw/"`)},
-		"stale ones":               {bucket: littered{ages: []int{2, -1, 30}}, settings: settings{abortStale: 24 * time.Hour}, log: []string{none, "stale upload aborted", "key=raw/2"}, aborted: []string{"raw/30"}},
-		"stale ones, read-only":    {bucket: littered{ages: []int{30}}, settings: settings{abortStale: 24 * time.Hour, readOnly: true}, log: []string{none, "key=raw/30"}},
-		"stale ones, no permssion": {bucket: littered{ages: []int{30}, abortErr: errors.New("denied")}, settings: settings{abortStale: time.Hour}, log: []string{none, "error=denied"}, aborted: []string{"raw/30"}},
+		"nothing":                   {log: []string{none}},
+		"a rule":                    {bucket: littered{rule: 72 * time.Hour}, log: []string{"days=3"}},
+		"a store without rules":     {bucket: littered{ruleErr: writer.ErrUnsupported}},
+		"no permission":             {bucket: littered{ruleErr: writer.ErrAccess, listErr: writer.ErrAccess}, log: []string{"level=INFO", "level=INFO"}},
+		"old uploads and a new":     {bucket: littered{ages: []int{2, -1, 30}}, log: []string{none, "key=raw/2", "uploads complete films/raw/30 --upload-id u"}},
+		"a bound":                   {bucket: littered{ages: slices.Repeat([]int{1}, 12)}, log: append(append([]string{none}, slices.Repeat([]string{"key=raw/1"}, 10)...), `more=2 to_list="s3mpfs uploads list films/raw/"`)},
+		"stale ones":                {bucket: littered{ages: []int{2, -1, 30}}, settings: settings{abortStale: 24 * time.Hour}, log: []string{none, "stale upload aborted", "key=raw/2"}, aborted: []string{"raw/30"}},
+		"stale ones, read-only":     {bucket: littered{ages: []int{30}}, settings: settings{abortStale: 24 * time.Hour, readOnly: true}, log: []string{none, "key=raw/30"}},
+		"stale ones, no permission": {bucket: littered{ages: []int{30}, abortErr: errors.New("denied")}, settings: settings{abortStale: time.Hour}, log: []string{none, "error=denied"}, aborted: []string{"raw/30"}},
 	} {
 		log := c.bucket.look(&c.settings)
 		if len(log) != len(c.log) || !slices.Equal(c.bucket.aborted, c.aborted) {

@@ -34,7 +34,7 @@ func serve(s *settings, ready func(stderr *os.File) error) (err error) {
 	}
 	defer func() { err = errors.Join(err, target.close()) }()
 	observer := newObserver()
-	log := slog.New(observer.metrics.CountLog(target.handler))
+	log := slog.New(observer.metrics.CountLog(adviser{target.handler, s}))
 	slog.SetDefault(log)
 	web, err := listenWeb(s)
 	if err != nil {

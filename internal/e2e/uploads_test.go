@@ -84,7 +84,7 @@ func TestParkedUploadIsCompleted(t *testing.T) {
 		if len(list) != 1 || list[0].Key != "take" || list[0].Parts != 3 || list[0].Bytes != len(content) {
 			t.Fatalf("listed: %+v", list)
 		}
-		m.wantLog("upload parked", list[0].UploadID)
+		m.wantLog("upload parked", "s3mpfs uploads complete "+m.b.Name+"/take --upload-id "+list[0].UploadID)
 		if code, output := m.uploads("complete", "take"); code != 1 || !strings.Contains(output, "27 MiB") || !strings.Contains(output, "--yes") {
 			t.Errorf("complete without --yes: exit code %d: %s", code, output)
 		}
@@ -191,7 +191,7 @@ func TestMountNamesWhatWasLeft(t *testing.T) {
 
 // toComplete is the command line that the log names for a key.
 func (m *mount) toComplete(key string) string {
-	named := regexp.MustCompile(`key="?` + key + `"? .*to_complete=(".*")`).FindStringSubmatch(m.log())
+	named := regexp.MustCompile(`key="?` + key + `"? .*to_complete=(".*") to_abort=`).FindStringSubmatch(m.log())
 	if named == nil {
 		return ""
 	}
