@@ -28,7 +28,7 @@ const oursName = "s3mpfs"
 
 func ours(more ...string) target {
 	return target{name: strings.Join(append([]string{oursName}, more...), " "), command: func(o options, e *endpoint, folder string) *exec.Cmd {
-		args := slices.Concat([]string{"mount", "-f", bucket, folder, "--endpoint-url", e.url, "--log-level", "warn"}, more, o.mountFlags)
+		args := slices.Concat([]string{"mount", "-f", bucket, folder, "--endpoint-url", e.url, "--log-level", "error"}, more, o.mountFlags)
 		c := exec.Command(filepath.Join(o.programs, "s3mpfs"), args...)
 		c.Env = e.trustingEnv()
 		return c
