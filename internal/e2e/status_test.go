@@ -1,9 +1,11 @@
 package e2e
 
 import (
+	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"syscall"
 	"testing"
@@ -66,6 +68,41 @@ func TestStatusWatch(t *testing.T) {
 	if err := watch.Wait(); err != nil {
 		t.Error(err)
 	}
+}
+
+// TestCredentialsStayWithTheProcess: neither the log, nor the command line, nor
+// the control socket, nor the metrics have them, or anything derived from them.
+func TestCredentialsStayWithTheProcess(t *testing.T) {
+	t.Parallel()
+	b := newBucket(t, all.versitygw(t))
+	proxy := b.behindProxy()
+	proxy.Set(faultproxy.Rule{Operation: "UploadPart", Times: faultproxy.Always, Action: faultproxy.Answer, Status: 403, Code: "SignatureDoesNotMatch"})
+	address := freeAddress(t)
+	m := b.mount("--metrics-addr", address)
+	f := m.create("f")
+	m.write(f, random(1, 12*mib))
+	if err := f.Close(); err == nil {
+		t.Error("closed without an error")
+	}
+	commandLine, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", m.cmd.Process.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, status := m.s3mpfs("status", "--json", m.dir)
+	for place, text := range map[string]string{
+		"the log": m.log(), "the command line": string(commandLine), "the status": status,
+		"the metrics": fetch(t, "http://"+address+"/metrics"),
+	} {
+		for _, secret := range []string{m.store.SecretKey, "Signature=", "Credential="} {
+			if strings.Contains(text, secret) {
+				t.Errorf("%s has %q:\n%s", place, secret, text)
+			}
+		}
+		if text == "" {
+			t.Errorf("%s is empty", place)
+		}
+	}
+	m.wantLog("close failed", "SignatureDoesNotMatch")
 }
 
 // freeAddress is an address of the loopback that nobody used a moment ago.
