@@ -53,7 +53,8 @@ func abortsAfter(rule types.LifecycleRule) time.Duration {
 func prefixOf(rule types.LifecycleRule) string {
 	switch {
 	case rule.Filter == nil:
-		return aws.ToString(rule.Prefix) // as rules were written before 2016
+		//lint:ignore SA1019 rules that were written before 2016 still have it
+		return aws.ToString(rule.Prefix)
 	case rule.Filter.And != nil:
 		return aws.ToString(rule.Filter.And.Prefix)
 	}
