@@ -201,6 +201,9 @@ func (d *dir) Create(ctx context.Context, name string, flags, mode uint32, out *
 	if errno != 0 {
 		return nil, nil, 0, errno
 	}
+	if errno := d.tree.tell(key); errno != 0 {
+		return nil, nil, 0, errno
+	}
 	f := d.tree.newFile(key, writer.Object{})
 	f.meta.mode, f.meta.mtime = mode&0o7777, time.Now()
 	if flags&(syscall.O_EXCL|syscall.O_TRUNC) == 0 {

@@ -90,6 +90,9 @@ func (h *handle) settle(ctx context.Context, c *writer.File) error {
 		bytes: c.Size() > 0, ino: f.StableAttr().Ino,
 	}) {
 	case publish:
+		if f.tree.o.WriteBehind {
+			return nil // RELEASE will
+		}
 		return f.publish()
 	case park:
 		return c.Park()

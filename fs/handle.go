@@ -160,12 +160,11 @@ func (h *handle) Release(context.Context) syscall.Errno {
 	}
 	told, last := f.told, len(f.handles) == 0
 	f.mu.Unlock()
-	if h.writes {
-		err := f.endUnlessOpen()
-		if err != nil && !told && !dropped(err) {
-			f.fail("close", err)
-			f.count(err)
-		}
+	switch {
+	case h.writes && f.tree.o.WriteBehind:
+		h.endBehind(told)
+	case h.writes:
+		_ = h.end(told) // logged and counted
 	}
 	if last {
 		f.closeReaders()
@@ -173,8 +172,29 @@ func (h *handle) Release(context.Context) syscall.Errno {
 	return 0
 }
 
+// end publishes what is left if this was the last handle that may write. A
+// failure that no program was told of is logged and counted.
+func (h *handle) end(told bool) error {
+	f := h.file
+	err := f.endUnlessOpen()
+	if err == nil || dropped(err) {
+		return nil
+	}
+	if !told {
+		f.fail("close", err)
+		f.count(err)
+	}
+	return err
+}
+
 // closeReaders ends reading unless somebody has opened the file again.
 func (f *file) closeReaders() {
+	f.mu.Lock()
+	none := f.reader == nil && len(f.retired) == 0
+	f.mu.Unlock()
+	if none { // and nobody need wait for whoever publishes the file
+		return
+	}
 	f.io.Lock()
 	defer f.io.Unlock()
 	f.mu.Lock()

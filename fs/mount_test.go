@@ -53,6 +53,7 @@ type bucket struct {
 	mount  *fs.Mount
 	log    *lines
 	dir    string
+	held   chan struct{} // closed by Let
 }
 
 // lines is a log to be looked at.
@@ -207,6 +208,25 @@ func (b *bucket) Fail(op string, _ *None) error {
 		}
 		return s3fake.Fault{}
 	})
+	return nil
+}
+
+// Hold makes requests of an operation wait until Let.
+func (b *bucket) Hold(op string, _ *None) error {
+	held := make(chan struct{})
+	b.held = held
+	b.store.Inject(func(c s3fake.Call) s3fake.Fault {
+		if c.Op == op {
+			<-held
+		}
+		return s3fake.Fault{}
+	})
+	return nil
+}
+
+func (b *bucket) Let(None, *None) error {
+	close(b.held)
+	b.store.Inject(nil)
 	return nil
 }
 

@@ -31,6 +31,8 @@ type Options struct {
 	OnKill OnKill
 	// Fsync is what fsync(2) does.
 	Fsync Fsync
+	// WriteBehind lets close(2) return before the file is published.
+	WriteBehind bool
 	// ContentType of every new object; by default it follows from the file's
 	// extension.
 	ContentType string

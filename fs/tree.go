@@ -50,6 +50,9 @@ type Tree struct {
 	ctx  context.Context // of every request of S3; ends with Close
 	stop context.CancelFunc
 
+	// behind is read-held while a file is published after close(2).
+	behind sync.RWMutex
+
 	// mu guards what follows and the keys of all nodes. Only the locks of
 	// listings are taken while it is held; it is never held across I/O.
 	mu       sync.RWMutex
@@ -57,6 +60,7 @@ type Tree struct {
 	orphans  map[*file]struct{}             // files with content of their own but without a name
 	kept     map[string]map[string]struct{} // directories emptied by this mount, by parent and name
 	listings map[string]*listing            // by directory
+	owed     map[string]error               // failures to be told at the next open, by key
 	failed   []Failure                      // of which no program was told
 }
 
@@ -68,7 +72,7 @@ func New(bucket Bucket, engine *writer.Engine, o Options) *Tree {
 	})
 	t := &Tree{
 		bucket: bucket, engine: engine, o: o.withDefaults(), processes: procfs("/proc"),
-		open: map[string]map[string]*file{}, orphans: map[*file]struct{}{}, kept: map[string]map[string]struct{}{},
+		open: map[string]map[string]*file{}, orphans: map[*file]struct{}{}, owed: map[string]error{}, kept: map[string]map[string]struct{}{},
 		listings: map[string]*listing{}, started: time.Now(), names: newStandstill(),
 	}
 	t.ctx, t.stop = context.WithCancel(context.Background())
@@ -93,6 +97,8 @@ func (t *Tree) Finalise(ctx context.Context) []Failure {
 	go func() {
 		defer close(done)
 		t.publishAll()
+		t.behind.Lock()
+		defer t.behind.Unlock()
 	}()
 	select {
 	case <-done:

@@ -90,6 +90,7 @@ func (s *settings) fileFlags() flagGroup {
 	f.Var(&s.maxHole, "max-hole", "how far beyond its end a file may be written")
 	f.BoolVar(&s.atomic, "atomic", false, "never show a file before it is closed; refuse what would need that")
 	f.Var(choice(&s.onKill, "publish", "park", "abort"), "on-kill", "what becomes of a file whose writer is killed")
+	f.BoolVar(&s.writeBehind, "write-behind", s.writeBehind, "let close return before S3 has the file; fsync and umount wait, and tell what failed")
 	f.Var(choice(&s.fsync, "publish", "upload"), "fsync", "what fsync does: publish the file, or only send it")
 	return f
 }

@@ -56,6 +56,7 @@ type settings struct {
 	atomic         bool
 	onKill         string
 	fsync          string
+	writeBehind    bool
 
 	logLevel  string
 	logFormat string
