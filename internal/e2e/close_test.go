@@ -14,15 +14,29 @@ func TestCloseReturnsWhenTheObjectIsThere(t *testing.T) {
 		m := mountBucket(t, s)
 		for _, n := range []int{0, 1, 3 * mib, 35 * mib} {
 			content := random(7, n)
-			f := m.create("f")
-			m.write(f, content)
-			m.close(f)
+			if err := m.writeFile("f", content); err != nil {
+				t.Fatal(err)
+			}
 			m.wantObject("f", content)
 			if checksum := m.head("f").ChecksumCRC64NVME; s.checksums && n > 0 && checksum == nil {
 				t.Error("the object has no CRC64NVME")
 			}
 		}
 	})
+}
+
+// TestFilesOfTwoMounts in one process are not taken for one another.
+func TestFilesOfTwoMounts(t *testing.T) {
+	t.Parallel()
+	a, b := mountBucket(t, all.versitygw(t)), mountBucket(t, all.versitygw(t))
+	f := a.create("f")
+	if err := b.writeFile("f", nil); err != nil {
+		t.Error(err)
+	}
+	b.wantObject("f", nil)
+	a.write(f, []byte("x"))
+	a.close(f)
+	a.wantObject("f", []byte("x"))
 }
 
 // TestTheOldObjectStaysUntilClose overwrites in each way that a program can.
