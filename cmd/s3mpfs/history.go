@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/s3mpfs/s3mpfs/internal/metrics"
 	"github.com/s3mpfs/s3mpfs/writer"
 	"github.com/s3mpfs/s3mpfs/writer/s3store"
 )
@@ -75,7 +76,8 @@ func (p *past) sample(sent int64, now time.Time) {
 // observe notes an attempt that failed and is tried again; see s3store.Config.
 // Most keys are of files being written; the next sample forgets the others.
 func (h *history) observe(a s3store.Attempt) {
-	if a.Retry == 0 && a.Err == nil {
+	failed := metrics.Failed(a)
+	if a.Retry == 0 && !failed {
 		return
 	}
 	h.mu.Lock()
@@ -88,7 +90,7 @@ func (h *history) observe(a s3store.Attempt) {
 	if a.Retry > 0 {
 		p.retries++
 	}
-	if a.Err != nil {
+	if failed {
 		p.fault = cmp.Or(a.Code, a.Err.Error())
 	}
 }

@@ -26,6 +26,7 @@ func TestHistory(t *testing.T) {
 		time.Sleep(60*time.Second + time.Millisecond)
 		h.observe(s3store.Attempt{Key: "a", Code: "SlowDown", Err: errors.New("no")})
 		h.observe(s3store.Attempt{Key: "a", Retry: 1})
+		h.observe(s3store.Attempt{Key: "a", Status: 404, Code: "NotFound", Err: errors.New("none")})
 		h.observe(s3store.Attempt{Key: "other", Err: errors.New("no")})
 		p := h.of("a")
 		if p.rate < 0.99*float64(rate) || p.rate > 1.01*float64(rate) || p.since.Sub(begin) != time.Second {

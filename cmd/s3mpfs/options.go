@@ -70,17 +70,17 @@ func (s *settings) applyOption(flags *pflag.FlagSet, name, value string, hasValu
 func splitOptions(list string) (options []string) {
 	var one strings.Builder
 	quoted := false
-	for _, r := range list + "," {
+	for _, c := range []byte(list + ",") {
 		switch {
-		case r == '"':
+		case c == '"':
 			quoted = !quoted
-		case r == ',' && !quoted:
+		case c == ',' && !quoted:
 			if one.Len() > 0 {
 				options = append(options, one.String())
 			}
 			one.Reset()
 		default:
-			one.WriteRune(r)
+			one.WriteByte(c)
 		}
 	}
 	if rest := strings.TrimSuffix(one.String(), ","); rest != "" {

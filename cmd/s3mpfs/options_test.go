@@ -100,7 +100,7 @@ func TestCommandLine(t *testing.T) {
 }
 
 func FuzzOptions(f *testing.F) {
-	for _, list := range []string{"ro,_netdev", `a="b,c",d`, `"`, ",,", "part_size=1"} {
+	for _, list := range []string{"ro,_netdev", `a="b,c",d`, `"`, ",,", "part_size=1", "\x8d"} {
 		f.Add(list)
 	}
 	f.Fuzz(func(t *testing.T, list string) {

@@ -98,7 +98,7 @@ func (m *Metrics) sum(a s3store.Attempt) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.total.Requests++
-	if isError(a) {
+	if Failed(a) {
 		m.total.Errors++
 	}
 	if a.Retry > 0 {
@@ -129,9 +129,10 @@ func Throttled(a s3store.Attempt) bool {
 	return a.Status == http.StatusServiceUnavailable || a.Status == http.StatusTooManyRequests
 }
 
-// isError leaves out answers that are as good as a success: that there is no
-// such object, that a condition does not hold, and what was given up here.
-func isError(a s3store.Attempt) bool {
+// Failed leaves out answers that tell as much as a success: that there is no such
+// object, that a condition does not hold, that the store does not know the
+// operation; and what was given up here.
+func Failed(a s3store.Attempt) bool {
 	return a.Err != nil && a.Status != http.StatusNotFound && a.Status != http.StatusPreconditionFailed &&
-		!errors.Is(a.Err, context.Canceled)
+		a.Status != http.StatusNotImplemented && !errors.Is(a.Err, context.Canceled)
 }

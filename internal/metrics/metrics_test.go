@@ -25,6 +25,7 @@ func attempts() []s3store.Attempt {
 		{Operation: "GetObject", Status: 206, Bytes: 7},
 		{Operation: "GetObject", Err: context.Canceled},
 		{Operation: "HeadObject", Status: 404, Err: failed},
+		{Operation: "GetBucketLifecycleConfiguration", Status: 501, Err: failed},
 		{Operation: "PutObject", Status: 429, Err: failed},
 		{Operation: "PutObject", Status: 412, Err: failed},
 		{Operation: "PutObject", Retry: 2, Err: failed},
@@ -36,7 +37,7 @@ func TestSum(t *testing.T) {
 	for _, a := range attempts() {
 		m.Observe(a)
 	}
-	want := control.S3{Requests: 8, Errors: 3, Retries: 2, Throttled: 2, BytesSent: 20, BytesReceived: 7}
+	want := control.S3{Requests: 9, Errors: 3, Retries: 2, Throttled: 2, BytesSent: 20, BytesReceived: 7}
 	if got := m.S3(); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
