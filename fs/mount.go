@@ -2,6 +2,7 @@ package fs
 
 import (
 	"log/slog"
+	"math/rand/v2"
 	"os"
 	"runtime/debug"
 	"strings"
@@ -32,6 +33,9 @@ func (t *Tree) Mount(dir string) (*Mount, error) {
 		MountOptions: t.mountOptions(),
 		EntryTimeout: &ttl, AttrTimeout: &ttl, NegativeTimeout: &ttl,
 		NullPermissions: true,
+		// Inode numbers of two mounts differ, so that a descriptor of one is
+		// not taken for one of the other.
+		FirstAutomaticIno: 1<<63 + uint64(rand.Uint32())<<31,
 	}
 	server, err := fuse.NewServer(gofuse.NewNodeFS(t.root, &options), dir, &options.MountOptions)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/s3mpfs/s3mpfs/internal/memory"
 )
@@ -11,6 +12,10 @@ import (
 // relievers bounds how many files are published at the same time only to free
 // their memory.
 const relievers = 8
+
+// recheck is how long a writer that waits for memory trusts that it will be
+// told of it.
+const recheck = time.Second
 
 // errNoMemory: every block is taken and no file but the one that asks could
 // give one up.
@@ -65,7 +70,11 @@ func (e *Engine) wait(f *File, coming func() bool, last func() (bool, error)) (m
 				continue
 			}
 		}
-		<-changed
+		select {
+		case <-changed:
+		case <-time.After(recheck):
+			e.sheddable.Store(true)
+		}
 	}
 }
 
@@ -204,7 +213,10 @@ func (f *File) giveWay() (bool, error) {
 	if err := f.mayPublish(); err != nil {
 		return false, errors.Join(errNoMemory, err)
 	}
-	return len(segments) > 0, f.publish()
+	if len(segments) == 0 && made == 0 { // an empty file has nothing to give
+		return false, nil
+	}
+	return true, f.publish()
 }
 
 // early tells how many pieces may be sent although the file goes on: whole

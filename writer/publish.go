@@ -98,7 +98,7 @@ func (f *File) rebase(object Object, to int64) {
 	f.base(object)
 	f.exclusive = false
 	for i, b := range f.blocks {
-		b.dirty = b.dirty && (i+1)*f.engine.o.BlockSize > to
+		b.dirty = b.dirty && to < f.size && (i+1)*f.engine.o.BlockSize > to
 	}
 }
 

@@ -3,6 +3,7 @@ package writer_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"sync"
@@ -379,6 +380,39 @@ func TestPartsInFlightLandBeforeTheAbort(t *testing.T) {
 			if n := aborts.Load(); slow == time.Minute && n != 2 {
 				t.Errorf("%d aborts of an upload whose parts were cut off, want 2", n)
 			}
+		}
+	})
+}
+
+// TestPublishedFilesGiveTheirMemoryUp: many files that end within a block are
+// published for their memory, and then it must be had again, at once.
+func TestPublishedFilesGiveTheirMemoryUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, engine := open(t, writer.Options{Memory: 40 * miB})
+		var files []*writer.File
+		for i := range 600 {
+			files = append(files, engine.Create(fmt.Sprint("key", i), writer.FileOptions{}))
+		}
+		start := time.Now()
+		for range 2 {
+			for _, f := range files {
+				if _, _, err := f.Append(pattern(50_000)); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		for _, f := range files {
+			closeFile(t, f)
+			if got, _ := store.Bytes(f.Key()); len(got) != 100_000 {
+				t.Errorf("%s has %d bytes", f.Key(), len(got))
+			}
+		}
+		// The bubble's time passes only while everybody waits.
+		if waited := time.Since(start); waited > 0 {
+			t.Errorf("writers waited %v for memory that was there", waited)
+		}
+		if n := store.Counts().Requests[s3op.PutObject]; n > 1200 {
+			t.Errorf("%d objects were put for 600 files", n)
 		}
 	})
 }
