@@ -131,11 +131,13 @@ func (f *file) setSize(size int64) syscall.Errno {
 	f.io.RLock()
 	err := f.truncate(size)
 	f.io.RUnlock()
-	if err != nil {
-		return f.fail("truncate", err)
+	if err == nil {
+		f.touch()
 	}
-	f.touch()
-	return f.fail("truncate", f.endUnlessOpen())
+	if ended := f.endUnlessOpen(); err == nil {
+		err = ended
+	}
+	return f.fail("truncate", err)
 }
 
 // truncate cuts or extends. f.io is read-held.

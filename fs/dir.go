@@ -215,7 +215,9 @@ func (d *dir) Create(ctx context.Context, name string, flags, mode uint32, out *
 	}
 	h := f.newHandle(ctx, flags|syscall.O_CREAT)
 	if !f.exists() {
-		f.install(f.tree.engine.Create(key, writer.FileOptions{Attributes: f.attributes(), Exclusive: flags&syscall.O_EXCL != 0}))
+		f.install(f.tree.engine.Create(key, writer.FileOptions{
+			Attributes: f.attributes(), Exclusive: flags&syscall.O_EXCL != 0, Absent: flags&syscall.O_TRUNC == 0,
+		}))
 		d.tree.note(key, entry{}, false)
 	}
 	f.fill(&out.Attr)

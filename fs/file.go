@@ -190,6 +190,9 @@ func (f *file) Open(ctx context.Context, flags uint32) (gofuse.FileHandle, uint3
 	if (writes || flags&syscall.O_TRUNC != 0) && f.tree.o.ReadOnly {
 		return nil, 0, syscall.EROFS
 	}
+	if f.isUnlinked() { // the name was given to another file: the kernel looks again
+		return nil, 0, syscall.ESTALE
+	}
 	if errno := f.tree.tell(f.currentKey()); errno != 0 {
 		return nil, 0, errno
 	}

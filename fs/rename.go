@@ -58,9 +58,11 @@ func (t *Tree) renameHeld(f *file, to string, replaced *file, noReplace bool) er
 				return err
 			}
 		}
+		attrs := f.attributesAs(to)
 		if c.Rename(to, noReplace) != nil { // it has begun
 			return t.copyFile(f, to, replaced, noReplace)
 		}
+		c.SetAttributes(attrs)
 		t.replace(replaced)
 		t.moved(f, to)
 		t.note(to, entry{}, false)
@@ -91,19 +93,25 @@ func (t *Tree) copyFile(f *file, to string, replaced *file, noReplace bool) erro
 	if err != nil {
 		return err
 	}
-	t.replace(replaced)
-	object, err := t.copy(src, to, f.attributes(), writer.Condition{IfNoneMatch: noReplace})
+	attrs, before := f.attributesAs(to), replaced.version()
+	object, err := t.copy(src, to, attrs, writer.Condition{IfNoneMatch: noReplace})
 	if noReplace && errors.Is(err, writer.ErrPrecondition) && t.absent(to) != nil {
 		err = writer.ErrExists
 	}
 	if err != nil {
-		if replaced != nil { // whose unpublished bytes are lost although it is not replaced
-			replaced.condemn(err)
-		}
 		return err
+	}
+	t.replace(replaced)
+	if replaced.version() != before { // it was published over the copy
+		if object, err = t.copy(src, to, attrs, writer.Condition{}); err != nil {
+			return err
+		}
 	}
 	if err := t.bucket.DeleteObject(t.ctx, src.Key); err != nil {
 		return err
+	}
+	if object.Attributes.ContentType == "" {
+		object.Attributes = attrs
 	}
 	t.moved(f, to)
 	f.relocate(object)
@@ -143,6 +151,30 @@ func (t *Tree) replace(f *file) {
 	}
 }
 
+// version is the ETag of the object last published, empty where there is none.
+func (f *file) version() string {
+	if f == nil {
+		return ""
+	}
+	if c := f.current(); c != nil {
+		object, _ := c.Object()
+		return object.ETag
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.object.ETag
+}
+
+// attributesAs are the attributes for the file under another key: its content
+// type follows from the new name, if it followed from the old one.
+func (f *file) attributesAs(key string) writer.Attributes {
+	a := f.attributes()
+	if a.ContentType == f.tree.contentType(f.currentKey()) {
+		a.ContentType = f.tree.contentType(key)
+	}
+	return a
+}
+
 // moved gives f another key.
 func (t *Tree) moved(f *file, to string) {
 	t.mu.Lock()
@@ -158,7 +190,7 @@ func (t *Tree) moved(f *file, to string) {
 // write-held.
 func (f *file) relocate(object writer.Object) {
 	if object.Attributes.ContentType == "" {
-		object.Attributes = f.attributes()
+		object.Attributes = f.attributesAs(object.Key)
 	}
 	old := f.current()
 	f.mu.Lock()
@@ -168,10 +200,11 @@ func (f *file) relocate(object writer.Object) {
 		return
 	}
 	if old.Moved(object) == nil {
+		old.SetAttributes(object.Attributes)
 		return
 	}
 	f.release(old)
-	f.install(f.tree.engine.Open(object, writer.FileOptions{Attributes: f.attributes()}))
+	f.install(f.tree.engine.Open(object, writer.FileOptions{Attributes: object.Attributes}))
 }
 
 // copy makes an object of another within S3. src must not have changed.

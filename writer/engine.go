@@ -81,6 +81,10 @@ type FileOptions struct {
 	// Exclusive: complete only if no object of that key exists
 	// (If-None-Match: *), else ErrExists.
 	Exclusive bool
+	// Absent: there was no object of that key when the file was opened, and it
+	// was not meant to replace one. Complete only if there is still none, else
+	// ErrStale.
+	Absent bool
 }
 
 // Engine is what the files being written to one bucket share: the store, the
@@ -132,7 +136,7 @@ func New(store Store, o Options) (*Engine, error) {
 		reserve: make(chan struct{}, 1), files: map[*File]struct{}{},
 	}
 	e.idle = time.AfterFunc(idleTime, pool.Trim)
-	for range o.PartSize/o.BlockSize + 1 {
+	for range o.reserveBlocks() {
 		e.spare = append(e.spare, pool.TryGet())
 	}
 	return e, nil
@@ -215,7 +219,7 @@ func (e *Engine) Open(base Object, o FileOptions) *File {
 }
 
 func (e *Engine) newFile(key string, o FileOptions) *File {
-	f := &File{engine: e, key: key, attrs: o.Attributes, exclusive: o.Exclusive, blocks: map[int64]*block{}}
+	f := &File{engine: e, key: key, attrs: o.Attributes, exclusive: o.Exclusive, absent: o.Absent, blocks: map[int64]*block{}}
 	f.cond.L = &f.mu
 	f.due = e.o.PartSize
 	e.mu.Lock()

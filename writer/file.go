@@ -58,6 +58,7 @@ type File struct {
 	key       string
 	attrs     Attributes
 	exclusive bool
+	absent    bool
 	size      int64
 	touched   int64            // the engine's tick at the last change
 	object    *Object          // the version last published, else the base; nil if there is none
@@ -65,6 +66,7 @@ type File struct {
 	blocks    map[int64]*block // by offset / block size
 	upload    *upload          // the running one; nil while none is needed
 	reader    ObjectReader     // of object, once it has been read from
+	left      string           // ID of the upload that was given up last
 	bytesSent int64
 	unlinked  bool // its name is gone: it is never published
 
@@ -135,12 +137,10 @@ func (f *File) leaveUpload(keep bool) {
 	if u == nil {
 		return
 	}
-	f.upload = nil
-	if keep {
-		f.engine.o.Log.Warn("upload parked: the parts sent so far stay in the bucket until it is completed or aborted",
-			"key", f.key, "upload_id", u.id.ID, "parts", len(u.parts))
+	f.upload, f.left = nil, u.id.ID
+	if !keep {
+		u.cancel()
 	}
-	u.cancel()
 	f.leaving.Add(1)
 	f.engine.undertake(func() {
 		cutOff := time.AfterFunc(grace, u.cut)
@@ -148,7 +148,9 @@ func (f *File) leaveUpload(keep bool) {
 		for u.flight > 0 {
 			f.cond.Wait()
 		}
+		keep, f.left = keep && f.parked(u), u.id.ID
 		f.mu.Unlock()
+		u.cancel()
 		landed := cutOff.Stop()
 		f.engine.returned()
 		if !keep {
@@ -161,6 +163,22 @@ func (f *File) leaveUpload(keep bool) {
 		}
 		u.cut()
 	})
+}
+
+// parked tells whether an upload that is to be left in S3 holds anything that
+// could be completed, and names it in the log; mu is held.
+func (f *File) parked(u *upload) bool {
+	n, bytes := 0, int64(0)
+	for n < len(u.parts) && u.parts[n].landed {
+		n, bytes = n+1, u.parts[n].hi
+	}
+	if n == 0 {
+		f.engine.o.Log.Warn("nothing could be parked: what was changed is lost, because the object it belongs to is gone", "key", f.key)
+		return false
+	}
+	f.engine.o.Log.Warn("upload parked: the parts sent stay in the bucket until it is completed or aborted",
+		"key", f.key, "upload_id", u.id.ID, "parts", n, "bytes", bytes)
+	return true
 }
 
 // abort gives the upload up; nothing of it is in flight any more.
@@ -322,7 +340,7 @@ func (f *File) Rename(key string, exclusive bool) error {
 	if f.upload != nil || f.object != nil {
 		return ErrStarted
 	}
-	f.key, f.exclusive = key, exclusive
+	f.key, f.exclusive, f.absent = key, exclusive, false
 	return f.alive()
 }
 
@@ -343,7 +361,7 @@ func (f *File) Moved(object Object) error {
 	defer f.op.Unlock()
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.state != clean || object.Size != f.size {
+	if f.state != clean || f.upload != nil || object.Size != f.size {
 		return ErrStarted
 	}
 	f.key = object.Key
@@ -383,7 +401,7 @@ func (f *File) Status() Status {
 		Key: f.key, Size: f.size, State: f.state.String(), Err: f.err, BytesSent: f.bytesSent,
 		MemoryUsed: int64(len(f.blocks)) * f.engine.o.BlockSize,
 	}
-	if f.upload == nil {
+	if s.UploadID = f.left; f.upload == nil {
 		return s
 	}
 	s.UploadID, s.PartsInFlight = f.upload.id.ID, f.upload.flight

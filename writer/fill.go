@@ -166,6 +166,20 @@ func (r *reserved) release(lo, hi int64) {
 	if lo < f.cursor() {
 		f.partAt(lo).kept = false
 	}
+	for !f.engine.reserveIsWhole() { // blocks of a file that failed come back as they land
+		f.cond.Wait()
+	}
 	f.mu.Unlock()
 	<-f.engine.reserve
+}
+
+// reserveBlocks is how many blocks the reserve has: those of one part, and one
+// more for a part that does not begin with a block.
+func (o Options) reserveBlocks() int { return int(o.PartSize/o.BlockSize) + 1 }
+
+// reserveIsWhole tells whether nobody has a block of the reserve.
+func (e *Engine) reserveIsWhole() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return len(e.spare) == e.o.reserveBlocks()
 }

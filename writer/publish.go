@@ -96,7 +96,7 @@ func (f *File) rebase(object Object, to int64) {
 		f.upload = nil
 	}
 	f.base(object)
-	f.exclusive = false
+	f.exclusive, f.absent = false, false
 	for i, b := range f.blocks {
 		b.dirty = b.dirty && to < f.size && (i+1)*f.engine.o.BlockSize > to
 	}

@@ -50,6 +50,7 @@ type part struct {
 	number int32
 	state  partState
 	kept   bool // its bytes are in memory; those that are not in a block are zeros
+	landed bool // S3 has taken it at least once
 	based  bool // it is copied from the file's own base, and can be read there
 	result Part // what S3 said of it
 }
@@ -80,7 +81,7 @@ func (f *File) condition() Condition {
 	if f.object != nil {
 		return Condition{IfMatch: f.object.ETag}
 	}
-	return Condition{IfNoneMatch: f.exclusive}
+	return Condition{IfNoneMatch: f.exclusive || f.absent}
 }
 
 // emit makes x the next part of the upload and sends it, or has it copied, in
@@ -99,6 +100,9 @@ func (f *File) emit(x piece) *part {
 	u.cursor = x.hi
 	if !p.based { // another object may be replaced any time
 		f.below.cut(x.lo, x.hi)
+	}
+	if x.src != nil {
+		f.dropWithin(x.lo, x.hi) // what was read of it; it can be read again
 	}
 	f.send(p)
 	return p
@@ -150,6 +154,7 @@ func (f *File) landed(u *upload, p *part, blocks []*block, result Part, err erro
 	f.mu.Lock()
 	u.flight--
 	p.state, p.result = held, result
+	p.landed = p.landed || err == nil
 	f.unpin(blocks)
 	if p.src == nil && err == nil {
 		f.bytesSent += p.hi - p.lo
@@ -223,8 +228,14 @@ func (f *File) forgetPart(p *part) (blocks int) {
 		return 0
 	}
 	p.kept = false
+	return f.dropWithin(p.lo, p.hi)
+}
+
+// dropWithin drops the blocks that lie within [lo, hi) and are not being sent,
+// and tells how many; mu is held.
+func (f *File) dropWithin(lo, hi int64) (blocks int) {
 	size := f.engine.o.BlockSize
-	for i := (p.lo + size - 1) / size; (i+1)*size <= p.hi; i++ {
+	for i := (lo + size - 1) / size; (i+1)*size <= hi; i++ {
 		if b := f.blocks[i]; b != nil && b.sending == 0 {
 			f.drop(i, b)
 			blocks++

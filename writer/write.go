@@ -38,6 +38,9 @@ func (f *File) write(p []byte, off int64) (n int, err error) {
 	if err := f.fetchSmallBase(off, off+int64(len(p))); err != nil {
 		return 0, err
 	}
+	if err := f.copyBase(off); err != nil {
+		return 0, err
+	}
 	for n < len(p) {
 		c, err := f.writeBlock(p[n:], off+int64(n))
 		if n += c; err != nil {
@@ -72,6 +75,27 @@ func (f *File) fetchSmallBase(lo, hi int64) error {
 	}
 	release()
 	return nil
+}
+
+// copyBase has S3 copy the base of a file that is appended to with the first
+// byte that is written: if another writer replaces it meanwhile, what will be
+// parked is then the whole file. op is held.
+func (f *File) copyBase(off int64) error {
+	o := f.engine.o
+	f.mu.Lock()
+	end := f.below.end()
+	needed := f.state == clean && f.upload == nil && off == f.size && end == f.size && len(f.below) == 1 &&
+		end >= o.Limits.MinPart && end > o.Limits.MinCopySource && !o.UniformParts && !f.unlinked
+	base := append([]segment(nil), f.below...)
+	f.mu.Unlock()
+	if !needed {
+		return nil
+	}
+	pieces := plan(base, 1, o)
+	if len(pieces)+2 > int(o.Limits.MaxParts) {
+		return nil
+	}
+	return f.emitAll(pieces)
 }
 
 // failWith is fail for those who do not hold mu, and gives the latched error.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -134,6 +135,9 @@ func TestErrorsAreLatched(t *testing.T) {
 		t.Errorf("close: %v", err)
 	}
 	m.wantNoObject("victim")
+	if !regexp.MustCompile(`write failed.*path=/victim.*upload_id=[^" ]`).MatchString(m.log()) {
+		t.Error("the log does not name the upload of the file that failed")
+	}
 }
 
 // TestUmountTellsWhatFailed ends the mount while a file cannot be completed.

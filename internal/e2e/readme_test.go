@@ -141,7 +141,7 @@ var promises = map[string]func(m *mount, p *faultproxy.Proxy){
 			m.t.Errorf("the two got %v and %v", a, b)
 		}
 	},
-	"two machines change `MNT/a`": func(m *mount, _ *faultproxy.Proxy) {
+	"two machines append to or edit `MNT/a`": func(m *mount, p *faultproxy.Proxy) {
 		m.put("a", random(1, 12*mib))
 		f, err := os.OpenFile(m.path("a"), os.O_WRONLY, 0)
 		if err != nil {
@@ -156,6 +156,22 @@ var promises = map[string]func(m *mount, p *faultproxy.Proxy){
 			m.t.Error("close reports success")
 		}
 		m.wantObject("a", theirs)
+		// Of an edit nothing can be parked when what it belongs to is gone; of
+		// something appended, the whole.
+		m.put("log", random(3, 6*mib))
+		log, err := os.OpenFile(m.path("log"), os.O_WRONLY|os.O_APPEND, 0)
+		if err != nil {
+			m.t.Fatal(err)
+		}
+		if _, err := log.WriteString("ours"); err != nil {
+			m.t.Fatal(err)
+		}
+		m.eventually("the old bytes are copied", func() bool { return p.Counts()[s3op.UploadPartCopy].Out > 0 })
+		m.put("log", theirs)
+		if err := log.Close(); err == nil {
+			m.t.Error("close reports success")
+		}
+		m.wantObject("log", theirs)
 		m.wantUploads = 1 // parked
 	},
 	"a bit flips on the way": func(m *mount, p *faultproxy.Proxy) {
