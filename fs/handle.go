@@ -96,7 +96,16 @@ func (h *handle) Write(ctx context.Context, p []byte, off int64) (uint32, syscal
 	h.note(caller(ctx))
 	n, err := h.write(p, off)
 	f.touch()
+	if err != nil && n > 0 && f.intact() { // a short count; the next write gets the error
+		return uint32(n), 0
+	}
 	return uint32(n), f.fail("write", err)
+}
+
+// intact tells whether the content has not failed.
+func (f *file) intact() bool {
+	c := f.current()
+	return c != nil && c.Err() == nil
 }
 
 func (h *handle) write(p []byte, off int64) (n int, err error) {

@@ -2,6 +2,7 @@ package fs_test
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"io"
 	"log/slog"
@@ -34,6 +35,12 @@ func TestMain(m *testing.M) {
 			os.Exit(1)
 		}
 		return
+	}
+	flag.Parse()
+	if os.Getenv("S3MPFS_LONG") != "" { // millions of steps, see scripts/test --long
+		if err := flag.Set("rapid.checks", "50000"); err != nil {
+			panic(err)
+		}
 	}
 	os.Exit(m.Run())
 }

@@ -61,6 +61,7 @@ type File struct {
 	absent    bool
 	size      int64
 	touched   int64            // the engine's tick at the last change
+	barren    int64            // touched when it last could not give memory back
 	object    *Object          // the version last published, else the base; nil if there is none
 	below     extents          // what lies below the blocks from the cursor on, and below copied parts
 	blocks    map[int64]*block // by offset / block size

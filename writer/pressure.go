@@ -167,7 +167,8 @@ func (e *Engine) publishColdest(f *File) {
 		e.relieving.Add(1)
 		e.undertake(func() {
 			// An error is latched in that file, whose own program hears of it.
-			_, _ = other.giveWay()
+			gave, _ := other.giveWay()
+			other.gaveWay(gave)
 			other.op.Unlock()
 			e.relieving.Add(-1)
 			e.returned()
@@ -189,7 +190,17 @@ func (e *Engine) returned() {
 func (f *File) burdened() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.state == dirty && len(f.blocks) > 0
+	return f.state == dirty && len(f.blocks) > 0 && f.touched != f.barren
+}
+
+// gaveWay notes whether giving way freed anything, so that a file which cannot
+// is not asked again before it has changed.
+func (f *File) gaveWay(gave bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !gave {
+		f.barren = f.touched
+	}
 }
 
 // giveWay frees the file's memory as far as that needs no help: parts are sent

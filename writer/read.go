@@ -15,7 +15,7 @@ func (f *File) ReadAt(p []byte, off int64) (n int, err error) {
 		return 0, ErrInvalid
 	}
 	for {
-		n, fetches, err := f.snapshot(p, off)
+		n, fetches, of, err := f.snapshot(p, off)
 		if errors.Is(err, errNotReadable) {
 			err = f.makeReadable(off, len(p))
 			if err != nil {
@@ -27,7 +27,7 @@ func (f *File) ReadAt(p []byte, off int64) (n int, err error) {
 			return 0, err
 		}
 		if err := f.readAll(fetches); err != nil {
-			if f.replaced(fetches) {
+			if f.replacedSince(of) {
 				continue
 			}
 			return 0, err
@@ -52,20 +52,20 @@ type fetch struct {
 
 // snapshot copies what of [off, off+len(p)) is in memory, and tells what must
 // be fetched: objects do not change, so the whole is one state of the file
-// although the fetching is done later.
-func (f *File) snapshot(p []byte, off int64) (n int, fetches []fetch, err error) {
+// although the fetching is done later. of is the version the file was based on.
+func (f *File) snapshot(p []byte, off int64) (n int, fetches []fetch, of *Object, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.state == closed {
-		return 0, nil, f.alive()
+		return 0, nil, nil, f.alive()
 	}
 	if f.state == failed {
-		return 0, nil, f.err
+		return 0, nil, nil, f.err
 	}
 	for end := min(f.size, off+int64(len(p))); off+int64(n) < end; {
 		x, bytes, err := f.look(off+int64(n), end)
 		if err != nil {
-			return 0, nil, err
+			return 0, nil, nil, err
 		}
 		into := p[n : n+int(x.hi-x.lo)]
 		switch {
@@ -78,7 +78,7 @@ func (f *File) snapshot(p []byte, off int64) (n int, fetches []fetch, err error)
 		}
 		n += len(into)
 	}
-	return n, fetches, nil
+	return n, fetches, f.object, nil
 }
 
 // look tells what lies at lo, up to hi at most: bytes in memory, or a range of
@@ -179,27 +179,23 @@ func (f *File) fetchAll(fetches []fetch) error {
 	return nil
 }
 
-// replaced tells whether we ourselves have published a new version since
-// fetches were planned, so that the objects they name are gone for good reason.
-func (f *File) replaced(fetches []fetch) bool {
+// replacedSince tells whether we ourselves have published another version than
+// of, or given the file up, so that a read of what it was has failed for good
+// reason and must be planned anew. S3 may have the new version before we know;
+// so it waits for a publish that is under way.
+func (f *File) replacedSince(of *Object) bool {
+	f.op.Lock()
+	defer f.op.Unlock()
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.state == closed || f.state == failed {
-		return true // the next look will say so
-	}
-	for _, x := range fetches {
-		if f.object != nil && x.src.Key == f.object.Key && !x.src.same(f.object) {
-			return true
-		}
-	}
-	return false
+	return f.object != of || f.state == closed || f.state == failed
 }
 
 // makeReadable publishes, if that is still needed to read n bytes at off.
 func (f *File) makeReadable(off int64, n int) error {
 	f.op.Lock()
 	defer f.op.Unlock()
-	if _, _, err := f.snapshot(make([]byte, n), off); !errors.Is(err, errNotReadable) {
+	if _, _, _, err := f.snapshot(make([]byte, n), off); !errors.Is(err, errNotReadable) {
 		return err
 	}
 	return f.publishMidway()

@@ -159,6 +159,7 @@ var promises = map[string]func(m *mount, p *faultproxy.Proxy){
 		// Of an edit nothing can be parked when what it belongs to is gone; of
 		// something appended, the whole.
 		m.put("log", random(3, 6*mib))
+		p.ResetCounts()
 		log, err := os.OpenFile(m.path("log"), os.O_WRONLY|os.O_APPEND, 0)
 		if err != nil {
 			m.t.Fatal(err)
