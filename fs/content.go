@@ -259,9 +259,14 @@ func (f *file) finalise() {
 	if c == nil || f.isUnlinked() || dropped(c.Err()) {
 		return
 	}
+	f.mu.Lock()
+	told := f.told
+	f.mu.Unlock()
 	if err := f.publish(); err != nil {
 		f.fail("finalise", err)
-		f.count(err)
+		if !told {
+			f.count(err)
+		}
 	}
 }
 

@@ -163,6 +163,16 @@ func (b *bucket) Uploads(_ None, keys *[]string) error {
 	return nil
 }
 
+// AbortAll aborts what was parked.
+func (b *bucket) AbortAll(None, *None) error {
+	for _, u := range b.store.Uploads() {
+		if err := b.store.AbortMultipartUpload(context.Background(), u); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (b *bucket) Get(key string, content *[]byte) error {
 	bytes, ok := b.store.Bytes(key)
 	if !ok {

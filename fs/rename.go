@@ -108,6 +108,7 @@ func (t *Tree) copyFile(f *file, to string, replaced *file, noReplace bool) erro
 		}
 	}
 	if err := t.bucket.DeleteObject(t.ctx, src.Key); err != nil {
+		replaced.lookAgain()
 		return err
 	}
 	if object.Attributes.ContentType == "" {
@@ -148,6 +149,17 @@ func (t *Tree) replace(f *file) {
 	f.orphan()
 	if c := f.current(); c != nil {
 		unlinkContent(c)
+	}
+}
+
+// lookAgain makes the next lookup of the name of a file that has lost it find
+// what has it now.
+func (f *file) lookAgain() {
+	if f == nil {
+		return
+	}
+	if name, parent := f.Parent(); parent != nil {
+		parent.RmChild(name)
 	}
 }
 
