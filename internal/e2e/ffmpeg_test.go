@@ -61,3 +61,14 @@ func TestFFmpegFromMountToMount(t *testing.T) {
 		ffmpeg -nostdin -loglevel error -y -i $MNT/in.avi -c copy -fflags +bitexact -flags:v +bitexact -flags:a +bitexact $MNT/out.mkv`)
 	m.wantObject("out.mkv", m.localFile("local.mkv"))
 }
+
+// TestLongAVI: beyond 1 GB ffmpeg begins another index chunk in an AVI, and in
+// the end goes back to all of them and to the header.
+func TestLongAVI(t *testing.T) {
+	m := mountBucket(t, all.versitygw(t))
+	const raw = `ffmpeg -nostdin -loglevel error -y -f lavfi -i color=size=1280x720:rate=25 -frames:v 420 -c:v rawvideo -pix_fmt bgr24 \
+		-fflags +bitexact -flags:v +bitexact $OUT`
+	m.sh(raw, "OUT="+filepath.Join(m.work, "long.avi"))
+	m.sh(raw, "OUT="+m.path("long.avi"))
+	m.sh(`test $(stat -c %s $MNT/long.avi) -gt 1100000000; cmp long.avi $MNT/long.avi; rm long.avi $MNT/long.avi`)
+}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -338,10 +339,11 @@ func TestAShareOfTheBudgetIsLeftToWriters(t *testing.T) {
 }
 
 func TestAFailureConcernsOnlyTheReadsThatNeedIt(t *testing.T) {
-	broken := true
+	var broken atomic.Bool
+	broken.Store(true)
 	cause := &writer.StoreError{Op: "get object", Class: writer.ErrPrecondition}
 	src := &source{latency: time.Millisecond, fail: func(off, n int64) error {
-		if broken && off <= 20*mib && 20*mib < off+n {
+		if broken.Load() && off <= 20*mib && 20*mib < off+n {
 			return cause
 		}
 		return nil
@@ -366,7 +368,7 @@ func TestAFailureConcernsOnlyTheReadsThatNeedIt(t *testing.T) {
 		if tried > 2 {
 			t.Errorf("%d requests for a range that cannot be had", tried)
 		}
-		broken = false
+		broken.Store(false)
 		f.pass(failed, 64*mib, 128*kib)
 		if _, bytes := src.sent(); bytes > 64*mib+2*maxFetch {
 			t.Errorf("%d bytes fetched for 64 MiB and one failure", bytes)
