@@ -416,3 +416,38 @@ func TestPublishedFilesGiveTheirMemoryUp(t *testing.T) {
 		}
 	})
 }
+
+// TestAtomicFailsAtOnceWhenMemoryIsFull: half-filled files that may not be
+// published can give nothing back, so a further write fails, neither waiting
+// nor trying for ever, and what was written before is not lost.
+func TestAtomicFailsAtOnceWhenMemoryIsFull(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, engine := open(t, writer.Options{Atomic: true, Memory: 40 * miB})
+		start := time.Now()
+		p := pattern(2 * miB)
+		written := map[*writer.File]int{}
+		refused := 0
+		for i := range 20 {
+			f := engine.Create(fmt.Sprint("key", i), writer.FileOptions{})
+			n, err := f.WriteAt(p, 0)
+			if written[f] = n; err == nil {
+				continue
+			}
+			if refused++; !errors.Is(err, writer.ErrAtomic) {
+				t.Errorf("file %d: %v, want ErrAtomic", i, err)
+			}
+		}
+		if waited := time.Since(start); refused == 0 || waited > 0 {
+			t.Errorf("%d writes were refused, after %v", refused, waited)
+		}
+		if keys := store.Keys(); len(keys) > 0 {
+			t.Errorf("published before close: %v", keys)
+		}
+		for f, n := range written {
+			closeFile(t, f)
+			if got, _ := store.Bytes(f.Key()); !bytes.Equal(got, p[:n]) {
+				t.Errorf("%s has %d bytes, want the %d that were taken", f.Key(), len(got), n)
+			}
+		}
+	})
+}
