@@ -26,6 +26,8 @@ type Bucket interface {
 	PutObject(ctx context.Context, key string, attrs writer.Attributes, body writer.Body, cond writer.Condition) (writer.Object, error)
 	// CopyObject makes key a server-side copy of src.
 	CopyObject(ctx context.Context, src writer.Object, key string, attrs writer.Attributes, cond writer.Condition) (writer.Object, error)
+	// Tags gives the tags of an object.
+	Tags(ctx context.Context, key string) (map[string]string, error)
 	// DeleteObject removes an object; one that is not there is no error.
 	DeleteObject(ctx context.Context, key string) error
 }

@@ -30,9 +30,13 @@ func (f *file) changeable() (*writer.File, error) {
 		return nil, writer.ErrUnlinked
 	}
 	base, err := f.base()
-	if err != nil {
-		return nil, err
+	if err == nil {
+		base, err = f.tree.withTags(base)
 	}
+	if err != nil {
+		return nil, stale(err)
+	}
+	f.accept(base)
 	c := f.tree.engine.Open(base, writer.FileOptions{Attributes: f.attributes()})
 	f.install(c)
 	return c, nil

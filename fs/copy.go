@@ -24,7 +24,7 @@ func (f *file) CopyFileRange(ctx context.Context, _ gofuse.FileHandle, off uint6
 	}
 	src, err := f.source()
 	if err != nil {
-		return 0, f.fail("copy_file_range", err)
+		return 0, f.fail("copy_file_range", stale(err))
 	}
 	if src.Key == "" {
 		return 0, syscall.EOPNOTSUPP
@@ -69,5 +69,5 @@ func (h *handle) copyFrom(ctx context.Context, src writer.Object, srcOff, off, n
 		err = c.CopyFrom(src, srcOff, off, n)
 	}
 	f.touch()
-	return f.fail("copy_file_range", err)
+	return f.fail("copy_file_range", stale(err))
 }

@@ -156,10 +156,8 @@ func (f *file) attributes() writer.Attributes {
 	key := f.currentKey()
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	a := writer.Attributes{
-		ContentType: f.object.Attributes.ContentType,
-		Metadata:    maps.Clone(f.object.Attributes.Metadata),
-	}
+	a := f.object.Attributes
+	a.Metadata = maps.Clone(a.Metadata)
 	if a.ContentType == "" {
 		a.ContentType = f.tree.contentType(key)
 	}

@@ -79,10 +79,17 @@ func (h *handle) Read(_ context.Context, p []byte, off int64) (fuse.ReadResult, 
 	switch {
 	case err == nil || errors.Is(err, io.EOF):
 		return fuse.ReadResultData(p[:n]), 0
-	case errors.Is(err, writer.ErrNotFound): // it was there when it was opened
-		err = errors.Join(writer.ErrStale, err)
 	}
-	return nil, f.fail("read", err)
+	return nil, f.fail("read", stale(err))
+}
+
+// stale makes of the absence of an object what it is to whoever has the file
+// open: it was there when it was opened.
+func stale(err error) error {
+	if errors.Is(err, writer.ErrNotFound) && !errors.Is(err, writer.ErrStale) {
+		return errors.Join(writer.ErrStale, err)
+	}
+	return err
 }
 
 // Write takes p, which is the kernel's until the return.

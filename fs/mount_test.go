@@ -192,13 +192,19 @@ func (b *bucket) Head(key string, object *writer.Object) (err error) {
 }
 
 type SetArgs struct {
-	Key     string
-	Content []byte
+	Key        string
+	Content    []byte
+	Attributes writer.Attributes
 }
 
 func (b *bucket) Set(args SetArgs, _ *None) error {
-	b.store.Set(args.Key, args.Content, writer.Attributes{ContentType: "text/x-test"})
+	b.store.Set(args.Key, args.Content, args.Attributes)
 	return nil
+}
+
+func (b *bucket) Tags(key string, tags *map[string]string) (err error) {
+	*tags, err = b.store.Tags(context.Background(), key)
+	return err
 }
 
 func (b *bucket) Remove(key string, _ *None) error {
@@ -354,7 +360,12 @@ func (m *mounted) head(key string) (object writer.Object) {
 
 func (m *mounted) set(key, content string) {
 	m.Helper()
-	m.call("Set", SetArgs{key, []byte(content)}, &None{})
+	m.setWith(key, content, writer.Attributes{ContentType: "text/x-test"})
+}
+
+func (m *mounted) setWith(key, content string, attrs writer.Attributes) {
+	m.Helper()
+	m.call("Set", SetArgs{key, []byte(content), attrs}, &None{})
 }
 
 // requests gives the number of requests that an action makes, by operation.

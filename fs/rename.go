@@ -219,11 +219,27 @@ func (f *file) relocate(object writer.Object) {
 	f.install(f.tree.engine.Open(object, writer.FileOptions{Attributes: object.Attributes}))
 }
 
+// withTags completes what a HEAD told of an object. CopyObject keeps the tags
+// by itself, an upload must be given them.
+func (t *Tree) withTags(object writer.Object) (writer.Object, error) {
+	if object.TagCount == 0 || object.Attributes.Tags != nil {
+		return object, nil
+	}
+	tags, err := t.bucket.Tags(t.ctx, object.Key)
+	object.Attributes.Tags = tags
+	return object, err
+}
+
 // copy makes an object of another within S3. src must not have changed.
 func (t *Tree) copy(src writer.Object, to string, attrs writer.Attributes, cond writer.Condition) (writer.Object, error) {
 	if src.Size <= t.engine.Options().Limits.MaxCopy {
 		return t.bucket.CopyObject(t.ctx, src, to, attrs, cond)
 	}
+	tagged, err := t.withTags(src)
+	if err != nil {
+		return writer.Object{}, err
+	}
+	attrs.Tags = tagged.Attributes.Tags
 	f := t.engine.Create(to, writer.FileOptions{Attributes: attrs, Exclusive: cond.IfNoneMatch})
 	if err := f.CopyFrom(src, 0, 0, src.Size); err != nil {
 		_ = f.Discard()
@@ -234,5 +250,6 @@ func (t *Tree) copy(src writer.Object, to string, attrs writer.Attributes, cond 
 		return writer.Object{}, err
 	}
 	object, _ := f.Object()
+	object.Attributes, object.TagCount = attrs, len(attrs.Tags)
 	return object, nil
 }

@@ -63,8 +63,13 @@ type Object struct {
 	StorageClass string
 	// Checksum is the full-object checksum where S3 told it.
 	Checksum Checksum
-	// Attributes is complete after HeadObject, empty in a listing.
+	// Attributes is complete after HeadObject but for the tags, of which it
+	// tells the number; empty in a listing.
 	Attributes Attributes
+	TagCount   int
+	// ByVersion: the version is to be read although it is no longer the
+	// current one of its key.
+	ByVersion bool
 }
 
 // Attributes are what S3 stores with an object when it is created and cannot
@@ -72,6 +77,28 @@ type Object struct {
 type Attributes struct {
 	ContentType string            // empty: the store's default
 	Metadata    map[string]string // user metadata, without the x-amz-meta- prefix, keys in lower case
+
+	// What follows is empty in a new file, which gets what the store was
+	// configured with, and the object's own in a changed or copied one.
+
+	CacheControl       string
+	ContentDisposition string
+	ContentEncoding    string
+	ContentLanguage    string
+	Expires            time.Time // of the Expires header; to the second
+	WebsiteRedirect    string
+	StorageClass       string
+	Encryption         Encryption
+	// Tags of an object; CopyObject keeps those of its source, and where a
+	// configuration names some, these count.
+	Tags map[string]string
+}
+
+// Encryption is how S3 encrypts an object at rest.
+type Encryption struct {
+	Algorithm string // such as aws:kms; empty: the bucket's default
+	KeyID     string // of aws:kms
+	BucketKey bool   // with an S3 Bucket Key
 }
 
 // Condition guards the creation of an object against other writers. The zero

@@ -60,6 +60,7 @@ var opWords = map[string]string{
 	s3op.GetObject:               "get object",
 	s3op.HeadObject:              "head object",
 	s3op.DeleteObject:            "delete object",
+	s3op.GetObjectTagging:        "get object tagging",
 	s3op.CopyObject:              "copy object",
 	s3op.ListObjectsV2:           "list objects",
 	s3op.CreateMultipartUpload:   "create multipart upload",

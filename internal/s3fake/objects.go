@@ -69,7 +69,7 @@ func (s *Store) check(key string, cond writer.Condition) error {
 func (s *Store) store(key, etag string, attrs writer.Attributes, c content, sum writer.Checksum) writer.Object {
 	o := &object{content: c, Object: writer.Object{
 		Key: key, ETag: etag, Size: c.size, LastModified: now(),
-		Checksum: sum, Attributes: cloneAttributes(attrs),
+		StorageClass: attrs.StorageClass, Checksum: sum, Attributes: cloneAttributes(attrs),
 	}}
 	if o.Attributes.ContentType == "" {
 		o.Attributes.ContentType = "binary/octet-stream"
@@ -83,12 +83,25 @@ func (s *Store) store(key, etag string, attrs writer.Attributes, c content, sum 
 func (o *object) describe() writer.Object {
 	d := o.Object
 	d.Attributes = cloneAttributes(d.Attributes)
+	d.TagCount, d.Attributes.Tags = len(o.Attributes.Tags), nil
+	d.Attributes.StorageClass = o.StorageClass
 	return d
 }
 
 func cloneAttributes(a writer.Attributes) writer.Attributes {
-	a.Metadata = maps.Clone(a.Metadata)
+	a.Metadata, a.Tags = maps.Clone(a.Metadata), maps.Clone(a.Tags)
 	return a
+}
+
+// Tags implements fs.Bucket.
+func (s *Store) Tags(ctx context.Context, key string) (map[string]string, error) {
+	return do(ctx, s, s3op.GetObjectTagging, key, 0, func() (map[string]string, error) {
+		o, err := s.source(writer.Object{Key: key})
+		if err != nil {
+			return nil, err
+		}
+		return maps.Clone(o.Attributes.Tags), nil
+	})
 }
 
 // source finds the version that a copy or a read names.
@@ -117,6 +130,9 @@ func (s *Store) CopyObject(ctx context.Context, src writer.Object, key string, a
 		}
 		if from.Size > s.limits.MaxCopy {
 			return writer.Object{}, copyTooLarge
+		}
+		if attrs.Tags == nil {
+			attrs.Tags = from.Attributes.Tags
 		}
 		return s.create(key, s.etag(from.content), attrs, from.content, from.Checksum, cond)
 	})

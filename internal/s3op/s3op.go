@@ -16,6 +16,7 @@ const (
 	DeleteObject            = "DeleteObject"
 	DeleteObjects           = "DeleteObjects"
 	CopyObject              = "CopyObject"
+	GetObjectTagging        = "GetObjectTagging"
 	ListObjects             = "ListObjects"
 	ListObjectsV2           = "ListObjectsV2"
 	ListBuckets             = "ListBuckets"
@@ -120,6 +121,8 @@ func onObject(r *http.Request, query url.Values) string {
 		return onUpload(r.Method, copies)
 	case r.Method == http.MethodPost && query.Has("uploads"):
 		return CreateMultipartUpload
+	case r.Method == http.MethodGet && query.Has("tagging"):
+		return GetObjectTagging
 	case hasSubresource(query):
 		return Other
 	case r.Method == http.MethodPut && copies:

@@ -1,9 +1,16 @@
 package storetest
 
-import "github.com/s3mpfs/s3mpfs/writer"
+import (
+	"maps"
+	"reflect"
+	"time"
+
+	"github.com/s3mpfs/s3mpfs/writer"
+)
 
 var copyRules = []rule{
 	{"bytes and new attributes", copyObject},
+	{"everything that describes the source", copyKeeps},
 	{"odd keys", copyOddKeys},
 	{"onto itself changes attributes", copyOntoItself},
 	{"the source's ETag must hold", copySourceETag},
@@ -25,6 +32,56 @@ func copyObject(t *suite) {
 	t.holds(o, want)
 	t.hasAttributes("dst")
 	t.holds(src, want)
+}
+
+// described has all that a HEAD of any server tells and a copy can be given.
+var described = writer.Attributes{
+	ContentType: "text/x-test", Metadata: map[string]string{"a": "1"},
+	CacheControl: "max-age=60", ContentDisposition: `attachment; filename="f"`, ContentEncoding: "gzip", ContentLanguage: "de",
+	Expires: time.Date(2031, 2, 3, 4, 5, 6, 0, time.UTC), Tags: map[string]string{"colour": "green + blue=:/", "n": "1"},
+}
+
+// copyKeeps copies with what HEAD told of the source, in one request and in
+// parts.
+func copyKeeps(t *suite) {
+	t.putWith("src", pattern(1, 1000), described)
+	src := t.head("src")
+	if _, err := t.copy(src, "dst", src.Attributes, writer.Condition{}); err != nil {
+		t.Fatal(err)
+	}
+	tags, err := t.s.Tags(t.Context(), "src")
+	if err != nil {
+		t.Fatal(err)
+	}
+	src.Attributes.Tags = tags
+	u, err := t.s.CreateMultipartUpload(t.Context(), "parts", src.Attributes, writer.Condition{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	part, err := t.s.UploadPartCopy(t.Context(), u, 1, src, 0, src.Size)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := t.s.CompleteMultipartUpload(t.Context(), u, []writer.Part{part}, writer.Completion{Size: src.Size}); err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range []string{"src", "dst", "parts"} {
+		t.isDescribed(key)
+	}
+}
+
+func (t *suite) isDescribed(key string) {
+	t.Helper()
+	o := t.head(key)
+	got, want := o.Attributes, described
+	tags, err := t.s.Tags(t.Context(), key)
+	if err != nil || !maps.Equal(tags, want.Tags) || o.TagCount != len(tags) {
+		t.Errorf("%s: %d tags %v, %v", key, o.TagCount, tags, err)
+	}
+	got.Tags = want.Tags
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("%s has %+v, want %+v", key, got, want)
+	}
 }
 
 func copyOddKeys(t *suite) {

@@ -38,8 +38,17 @@ func (s *Store) CopyObject(ctx context.Context, src writer.Object, key string, a
 		if err != nil {
 			return s.settle(ctx, op, id, missing(err, cond))
 		}
-		return s.made(obj, key, src.Size, obj.Checksum, attrs), nil
+		return s.copiedAs(obj, src, key, attrs), nil
 	})
+}
+
+// copiedAs describes a copy of src, which has its tags.
+func (s *Store) copiedAs(obj, src writer.Object, key string, attrs writer.Attributes) writer.Object {
+	obj = s.made(obj, key, src.Size, obj.Checksum, attrs)
+	if obj.TagCount == 0 {
+		obj.TagCount = src.TagCount
+	}
+	return obj
 }
 
 // copied reads the answer to a CopyObject.
@@ -58,24 +67,35 @@ func copied(out *s3.CopyObjectOutput, err error) (writer.Object, error) {
 }
 
 func (s *Store) copyInput(src writer.Object, key string, attrs writer.Attributes, token string) *s3.CopyObjectInput {
+	h := s.headers(attrs)
 	in := &s3.CopyObjectInput{
-		Bucket: &s.cfg.Bucket, Key: &key, CopySource: s.copySource(src.Key), CopySourceIfMatch: optional(src.ETag),
-		MetadataDirective: types.MetadataDirectiveReplace, ContentType: optional(attrs.ContentType),
-		Metadata: s.withToken(attrs, token), CacheControl: optional(s.cfg.CacheControl),
-		ACL: types.ObjectCannedACL(s.cfg.ACL), StorageClass: types.StorageClass(s.cfg.StorageClass),
-		ServerSideEncryption: types.ServerSideEncryption(s.cfg.SSE), SSEKMSKeyId: optional(s.cfg.SSEKMSKeyID),
+		Bucket: &s.cfg.Bucket, Key: &key, CopySource: s.copySource(src), CopySourceIfMatch: optional(src.ETag),
+		MetadataDirective: types.MetadataDirectiveReplace, ContentType: optional(attrs.ContentType), Metadata: s.withToken(attrs, token),
+		CacheControl: h.cacheControl, ContentDisposition: h.disposition, ContentEncoding: h.encoding,
+		ContentLanguage: h.language, Expires: h.expires, WebsiteRedirectLocation: h.redirect,
+		ACL: types.ObjectCannedACL(s.cfg.ACL), StorageClass: h.class,
+		ServerSideEncryption: h.encryption, SSEKMSKeyId: h.keyID, BucketKeyEnabled: h.bucketKey,
 		RequestPayer: s.payer(), ExpectedBucketOwner: s.owner(), ExpectedSourceBucketOwner: s.owner(),
 	}
-	if in.Tagging = s.tagging(); in.Tagging != nil {
+	if in.Tagging = s.tagging(attrs.Tags); in.Tagging != nil {
 		in.TaggingDirective = types.TaggingDirectiveReplace
 	}
 	return in
 }
 
-// copySource names an object in a header, where S3 decodes a plus as a space.
-func (s *Store) copySource(key string) *string {
-	escaped := strings.NewReplacer("+", "%20", "%2F", "/").Replace(url.QueryEscape(key))
-	return aws.String(s.cfg.Bucket + "/" + escaped)
+// copySource names an object version in a header, where S3 decodes a plus as a
+// space. An access point is named by its ARN and the word object.
+func (s *Store) copySource(src writer.Object) *string {
+	escape := strings.NewReplacer("+", "%20", "%2F", "/")
+	bucket := s.cfg.Bucket
+	if strings.HasPrefix(bucket, "arn:") {
+		bucket += "/object"
+	}
+	source := bucket + "/" + escape.Replace(url.QueryEscape(src.Key))
+	if src.ByVersion {
+		source += "?versionId=" + url.QueryEscape(src.VersionID)
+	}
+	return &source
 }
 
 // UploadPartCopy implements writer.Store.
@@ -83,7 +103,7 @@ func (s *Store) UploadPartCopy(ctx context.Context, u writer.Upload, number int3
 	op := &operation{name: "UploadPartCopy", words: fmt.Sprintf("copy part %d", number), key: u.Key, slow: true}
 	in := &s3.UploadPartCopyInput{
 		Bucket: &s.cfg.Bucket, Key: &u.Key, UploadId: &u.ID, PartNumber: &number,
-		CopySource: s.copySource(src.Key), CopySourceIfMatch: optional(src.ETag),
+		CopySource: s.copySource(src), CopySourceIfMatch: optional(src.ETag),
 		RequestPayer: s.payer(), ExpectedBucketOwner: s.owner(), ExpectedSourceBucketOwner: s.owner(),
 	}
 	if offset != 0 || length != src.Size { // S3 takes no range of a source of up to 5 MB

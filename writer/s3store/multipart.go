@@ -68,18 +68,16 @@ func (s *Store) nameStrays(ctx context.Context, key, known string) {
 }
 
 func (s *Store) createInput(key string, attrs writer.Attributes, token string) *s3.CreateMultipartUploadInput {
+	h := s.headers(attrs)
 	return &s3.CreateMultipartUploadInput{
 		Bucket: &s.cfg.Bucket, Key: &key,
-		ContentType:          optional(attrs.ContentType),
-		Metadata:             s.withToken(attrs, token),
-		CacheControl:         optional(s.cfg.CacheControl),
-		ACL:                  types.ObjectCannedACL(s.cfg.ACL),
-		StorageClass:         types.StorageClass(s.cfg.StorageClass),
-		ServerSideEncryption: types.ServerSideEncryption(s.cfg.SSE),
-		SSEKMSKeyId:          optional(s.cfg.SSEKMSKeyID),
-		Tagging:              s.tagging(),
-		RequestPayer:         s.payer(),
-		ExpectedBucketOwner:  s.owner(),
+		ContentType: optional(attrs.ContentType), Metadata: s.withToken(attrs, token),
+		CacheControl: h.cacheControl, ContentDisposition: h.disposition, ContentEncoding: h.encoding,
+		ContentLanguage: h.language, Expires: h.expires, WebsiteRedirectLocation: h.redirect,
+		ACL: types.ObjectCannedACL(s.cfg.ACL), StorageClass: h.class,
+		ServerSideEncryption: h.encryption, SSEKMSKeyId: h.keyID, BucketKeyEnabled: h.bucketKey,
+		Tagging:      s.tagging(attrs.Tags),
+		RequestPayer: s.payer(), ExpectedBucketOwner: s.owner(),
 	}
 }
 

@@ -1,10 +1,9 @@
 package s3store
 
 import (
+	"cmp"
 	"context"
 	"errors"
-	"net/url"
-	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -51,8 +50,9 @@ func (s *Store) PutObject(ctx context.Context, key string, attrs writer.Attribut
 // made completes the description of an object that a request has made.
 func (s *Store) made(obj writer.Object, key string, size int64, sum writer.Checksum, attrs writer.Attributes) writer.Object {
 	obj.Key, obj.Size, obj.Checksum = key, size, sum
-	obj.StorageClass = s.cfg.StorageClass
-	obj.Attributes = writer.Attributes{ContentType: attrs.ContentType, Metadata: s.withToken(attrs, "")}
+	obj.StorageClass = cmp.Or(s.cfg.StorageClass, attrs.StorageClass)
+	obj.Attributes, obj.TagCount = attrs, max(len(s.cfg.Tagging), len(attrs.Tags))
+	obj.Attributes.Metadata, obj.Attributes.Tags = s.withToken(attrs, ""), nil
 	return obj
 }
 
@@ -87,18 +87,16 @@ func missing(err error, cond writer.Condition) error {
 
 // putInput is a PutObject with all that the mount gives its objects.
 func (s *Store) putInput(key string, attrs writer.Attributes, token string) *s3.PutObjectInput {
+	h := s.headers(attrs)
 	return &s3.PutObjectInput{
 		Bucket: &s.cfg.Bucket, Key: &key,
-		ContentType:          optional(attrs.ContentType),
-		Metadata:             s.withToken(attrs, token),
-		CacheControl:         optional(s.cfg.CacheControl),
-		ACL:                  types.ObjectCannedACL(s.cfg.ACL),
-		StorageClass:         types.StorageClass(s.cfg.StorageClass),
-		ServerSideEncryption: types.ServerSideEncryption(s.cfg.SSE),
-		SSEKMSKeyId:          optional(s.cfg.SSEKMSKeyID),
-		Tagging:              s.tagging(),
-		RequestPayer:         s.payer(),
-		ExpectedBucketOwner:  s.owner(),
+		ContentType: optional(attrs.ContentType), Metadata: s.withToken(attrs, token),
+		CacheControl: h.cacheControl, ContentDisposition: h.disposition, ContentEncoding: h.encoding,
+		ContentLanguage: h.language, Expires: h.expires, WebsiteRedirectLocation: h.redirect,
+		ACL: types.ObjectCannedACL(s.cfg.ACL), StorageClass: h.class,
+		ServerSideEncryption: h.encryption, SSEKMSKeyId: h.keyID, BucketKeyEnabled: h.bucketKey,
+		Tagging:      s.tagging(attrs.Tags),
+		RequestPayer: s.payer(), ExpectedBucketOwner: s.owner(),
 	}
 }
 
@@ -120,18 +118,13 @@ func (s *Store) head(ctx context.Context, op *operation) (obj writer.Object, tok
 	if err != nil {
 		return writer.Object{}, "", err
 	}
-	metadata := make(map[string]string, len(out.Metadata))
-	for k, v := range out.Metadata {
-		metadata[strings.ToLower(k)] = v
-	}
-	token = metadata[tokenKey]
-	delete(metadata, tokenKey)
+	attrs, token := attributesOf(out)
 	return writer.Object{
 		Key: op.key, ETag: aws.ToString(out.ETag), VersionID: aws.ToString(out.VersionId),
 		Size: aws.ToInt64(out.ContentLength), LastModified: aws.ToTime(out.LastModified),
 		StorageClass: string(out.StorageClass),
 		Checksum:     fullChecksum(out.ChecksumType, out.ChecksumCRC64NVME, out.ChecksumCRC32C, out.ChecksumCRC32),
-		Attributes:   writer.Attributes{ContentType: aws.ToString(out.ContentType), Metadata: metadata},
+		Attributes:   attrs, TagCount: int(aws.ToInt32(out.TagCount)),
 	}, token, nil
 }
 
@@ -147,15 +140,6 @@ func (s *Store) DeleteObject(ctx context.Context, key string) error {
 		return nil
 	}
 	return err
-}
-
-// tagging is the mount's tags as S3 takes them in a header.
-func (s *Store) tagging() *string {
-	values := url.Values{}
-	for k, v := range s.cfg.Tagging {
-		values.Set(k, v)
-	}
-	return optional(values.Encode())
 }
 
 func (s *Store) payer() types.RequestPayer {

@@ -28,11 +28,15 @@ func (s *Store) ReadRange(ctx context.Context, obj writer.Object, offset int64, 
 	op := &operation{name: "GetObject", words: "read object", key: obj.Key, receive: func() int64 { return done }}
 	_, err := run(ctx, s, op, func(ctx context.Context, c *s3.Client) (struct{}, error) {
 		from, to := offset+done, offset+size
-		out, err := c.GetObject(ctx, &s3.GetObjectInput{
+		in := &s3.GetObjectInput{
 			Bucket: &s.cfg.Bucket, Key: &obj.Key, IfMatch: optional(obj.ETag),
 			Range:        aws.String(fmt.Sprintf("bytes=%d-%d", from, to-1)),
 			RequestPayer: s.payer(), ExpectedBucketOwner: s.owner(),
-		})
+		}
+		if obj.ByVersion {
+			in.VersionId = &obj.VersionID
+		}
+		out, err := c.GetObject(ctx, in)
 		if err != nil {
 			return struct{}{}, err
 		}

@@ -189,3 +189,55 @@ func TestEveryObjectGetsWhatTheMountGives(t *testing.T) {
 		t.Errorf("headers of the upload: %v", created)
 	}
 }
+
+// TestACopyKeepsWhatItsSourceHas shows that class and encryption of the source
+// are kept where the mount names none, in a copy of one request and in one of
+// parts.
+func TestACopyKeepsWhatItsSourceHas(t *testing.T) {
+	s := newStub(t, map[string][]answerTo{
+		"HeadObject": {says("", "ETag", `"src"`, "Content-Length", "9", "X-Amz-Storage-Class", "STANDARD_IA",
+			"X-Amz-Server-Side-Encryption", "aws:kms", "X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id", "their-key",
+			"X-Amz-Server-Side-Encryption-Bucket-Key-Enabled", "true", "X-Amz-Website-Redirect-Location", "/elsewhere")},
+		"CopyObject":            {says(copiedXML)},
+		"CreateMultipartUpload": {says(createdXML)},
+	})
+	store := s.open(t, func(c *Config) { c.ACL = "private" })
+	src, err := store.HeadObject(t.Context(), "src")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store.CopyObject(t.Context(), src, "k", src.Attributes, writer.Condition{}); err != nil {
+		t.Error(err)
+	}
+	if _, err := store.CreateMultipartUpload(t.Context(), "k", src.Attributes, writer.Condition{}); err != nil {
+		t.Error(err)
+	}
+	for _, name := range []string{"CopyObject", "CreateMultipartUpload"} {
+		for header, want := range map[string]string{
+			"X-Amz-Storage-Class": "STANDARD_IA", "X-Amz-Server-Side-Encryption": "aws:kms", "X-Amz-Acl": "private",
+			"X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id": "their-key", "X-Amz-Tagging-Directive": "",
+			"X-Amz-Server-Side-Encryption-Bucket-Key-Enabled": "true", "X-Amz-Website-Redirect-Location": "/elsewhere",
+		} {
+			if got := s.seen(name)[0].Header.Get(header); got != want {
+				t.Errorf("%s: %s is %q, want %q", name, header, got, want)
+			}
+		}
+	}
+}
+
+func TestCopySources(t *testing.T) {
+	const point = "arn:aws:s3:eu-west-1:123456789012:accesspoint/point"
+	for want, c := range map[string]struct {
+		bucket string
+		src    writer.Object
+	}{
+		"bucket/a%20b%2Bc/d":      {"bucket", writer.Object{Key: "a b+c/d", VersionID: "v"}},
+		"bucket/k?versionId=v%2B": {"bucket", writer.Object{Key: "k", VersionID: "v+", ByVersion: true}},
+		point + "/object/d/k":     {point, writer.Object{Key: "d/k"}},
+	} {
+		s := &Store{cfg: Config{Bucket: c.bucket}}
+		if got := *s.copySource(c.src); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+}
