@@ -26,6 +26,17 @@ func NewBody(algorithm Algorithm, blocks ...[]byte) Body {
 	return b
 }
 
+// As gives the same body with its checksum by another algorithm. The bytes are
+// compared with the one they have, so that nothing is lost of what that
+// protects them from; false where they are other bytes by now.
+func (b Body) As(algorithm Algorithm) (Body, bool) {
+	if b.Checksum.Algorithm == algorithm {
+		return b, true
+	}
+	other := NewBody(algorithm, b.Blocks...)
+	return other, NewBody(b.Checksum.Algorithm, b.Blocks...).Checksum == b.Checksum
+}
+
 // NewReader reads the body from its start. Each call gives an independent
 // reader, so that a request can be sent again.
 func (b Body) NewReader() *BodyReader { return &BodyReader{body: b} }

@@ -308,7 +308,9 @@ func (f *File) complete() (Object, error) {
 		}
 	}
 	f.mu.Unlock()
-	return f.engine.store.CompleteMultipartUpload(context.Background(), u.id, parts, c)
+	object, err := f.engine.store.CompleteMultipartUpload(context.Background(), u.id, parts, c)
+	object.Attributes = u.attrs // the answer tells none
+	return object, err
 }
 
 // segments describes what is not yet part of the running upload: bytes that

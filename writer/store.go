@@ -24,7 +24,8 @@ type Store interface {
 	CreateMultipartUpload(ctx context.Context, key string, attrs Attributes, cond Condition) (Upload, error)
 
 	// UploadPart sends one part; a second part with the same number replaces
-	// the first. The body is not touched after the return.
+	// the first. The body is not touched after the return. It may carry another
+	// checksum than the upload was created with; the answer has the upload's.
 	UploadPart(ctx context.Context, u Upload, number int32, body Body) (Part, error)
 
 	// UploadPartCopy makes the bytes [offset, offset+length) of src part
@@ -70,6 +71,9 @@ type Object struct {
 	// ByVersion: the version is to be read although it is no longer the
 	// current one of its key.
 	ByVersion bool
+	// Plain says that no user metadata was given to the object by this
+	// program, which a listing tells too. False where nobody knows.
+	Plain bool
 }
 
 // Attributes are what S3 stores with an object when it is created and cannot

@@ -25,6 +25,7 @@ const recentParts = 2
 type upload struct {
 	ctx    context.Context // ends when the upload is given up or complete: nothing more is sent
 	cancel context.CancelFunc
+	attrs  Attributes      // that the object will have
 	calls  context.Context // of the requests in flight; ends a grace later
 	cut    context.CancelFunc
 	begun  chan struct{} // closed when S3 has answered CreateMultipartUpload
@@ -62,6 +63,7 @@ func (f *File) begin() {
 	u.calls, u.cut = context.WithCancel(context.Background())
 	f.upload = u
 	key, attrs, cond := f.key, f.attrs, f.condition()
+	u.attrs = attrs
 	f.engine.undertake(func() {
 		// Not under the upload's context: whether S3 made an upload that must
 		// be aborted is only known from its answer.
@@ -142,7 +144,7 @@ func (f *File) transfer(u *upload, p *part, body Body) (Part, error) {
 	if p.src != nil {
 		return f.engine.store.UploadPartCopy(u.calls, u.id, p.number, *p.src, p.at, p.hi-p.lo)
 	}
-	if body.Checksum.Algorithm != u.id.Checksum {
+	if u.id.Checksum == None {
 		body.Checksum = Checksum{} // the store takes none
 	}
 	return f.engine.store.UploadPart(u.calls, u.id, p.number, body)

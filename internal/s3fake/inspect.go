@@ -10,13 +10,16 @@ import (
 // What follows looks at the bucket, or changes it, as somebody else would: no
 // call is counted, none can fail.
 
-// Set makes key an object of p, as another client does.
+// Set makes key an object of p, as another client does, which does not mark
+// objects with metadata.
 func (s *Store) Set(key string, p []byte, attrs writer.Attributes) writer.Object {
 	c := contentOf(p).flat()
 	etag, sum := s.etag(c), c.checksum(s.algorithm)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.store(key, etag, attrs, c, sum)
+	s.store(key, etag, attrs, c, sum)
+	s.objects[key].Plain = !s.silent
+	return s.objects[key].describe()
 }
 
 // Remove deletes key, as another client does.

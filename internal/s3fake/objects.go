@@ -70,6 +70,7 @@ func (s *Store) store(key, etag string, attrs writer.Attributes, c content, sum 
 	o := &object{content: c, Object: writer.Object{
 		Key: key, ETag: etag, Size: c.size, LastModified: now(),
 		StorageClass: attrs.StorageClass, Checksum: sum, Attributes: cloneAttributes(attrs),
+		Plain: !s.silent && len(attrs.Metadata) == 0,
 	}}
 	if o.Attributes.ContentType == "" {
 		o.Attributes.ContentType = "binary/octet-stream"

@@ -34,6 +34,8 @@ type Options struct {
 	// MD5 makes ETags as S3 does, so that equal contents have equal ETags.
 	// Otherwise each content gets an ETag of its own, which costs nothing.
 	MD5 bool
+	// Silent is a store whose listings do not tell which objects have metadata.
+	Silent bool
 	// Latency is how long an operation takes; nil for no time at all.
 	Latency func(op string) time.Duration
 }
@@ -43,6 +45,7 @@ type Store struct {
 	limits    writer.Limits
 	algorithm writer.Algorithm
 	md5       bool
+	silent    bool
 	latency   func(op string) time.Duration
 
 	mu      sync.Mutex // guards what follows; never held while waiting
@@ -66,6 +69,7 @@ func New(o Options) *Store {
 		limits:    cmp.Or(o.Limits, writer.AmazonLimits),
 		algorithm: o.Checksum,
 		md5:       o.MD5,
+		silent:    o.Silent,
 		latency:   o.Latency,
 		counts:    Counts{Requests: map[string]int{}},
 		objects:   map[string]*object{},

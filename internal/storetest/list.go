@@ -14,6 +14,7 @@ var listRules = []rule{
 	{"everything below", listBelow},
 	{"pages of every size", listPages},
 	{"describes objects", listDescribes},
+	{"tells who has metadata", listTellsMetadata},
 	{"odd keys", listOddKeys},
 }
 
@@ -102,6 +103,32 @@ func listDescribes(t *suite) {
 	got := objects[0]
 	if got.Size != 123 || got.ETag != want.ETag || got.LastModified.Sub(want.LastModified).Abs() > 1e9 {
 		t.Errorf("listed as %+v, want %+v", got, want)
+	}
+}
+
+func listTellsMetadata(t *suite) {
+	t.put("a", pattern(1, 10))
+	t.listAll("", "/", 1) // so that it is known what a listing tells
+	t.put("plain", pattern(1, 10))
+	src := t.putWith("put", pattern(2, 10), someAttributes)
+	if _, err := t.copy(src, "copied without", writer.Attributes{}, writer.Condition{}); err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range []string{"copied", "itself"} {
+		if _, err := t.copy(t.put("itself", pattern(3, 10)), key, someAttributes, writer.Condition{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := slices.Concat(pattern(4, minPart), pattern(5, 1000))
+	u := t.createWith("uploaded", someAttributes)
+	parts := []writer.Part{t.part(u, 1, pattern(4, minPart)), t.part(u, 2, pattern(5, 1000))}
+	t.finish(u, parts, want)
+	objects, _ := t.listAll("", "/", 1000)
+	for _, o := range objects {
+		plain := !t.Silent && (o.Key == "a" || o.Key == "plain" || o.Key == "copied without")
+		if now := t.head(o.Key); o.Plain != plain || now.Plain != plain {
+			t.Errorf("%q is listed as plain: %v, HEAD %v, want %v", o.Key, o.Plain, now.Plain, plain)
+		}
 	}
 }
 

@@ -43,6 +43,11 @@ type Options struct {
 	// RangeSums: the checksum of a whole object is told for a copied range of
 	// it, and spoils the completed object's.
 	RangeSums bool
+	// Silent: a listing does not tell the checksum's algorithm of an object.
+	Silent bool
+	// MultipartMarks: every multipart object may have metadata, for all one can
+	// tell from a listing.
+	MultipartMarks bool
 	// RefusedKeys are keys that the server cannot hold.
 	RefusedKeys []string
 }

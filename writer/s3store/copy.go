@@ -21,13 +21,26 @@ func (s *Store) CopyObject(ctx context.Context, src writer.Object, key string, a
 	if !strings.Contains(src.ETag, "-") {
 		id.etag = src.ETag
 	}
-	return degrade(s, conditions(cond, copyIfMatch, copyIfNoneMatch), func(have feature) (writer.Object, error) {
+	sum := s.copyAlgorithm(src, attrs)
+	if key == src.Key && sum != writer.None && s.versity.met.Load() {
+		return s.copyOnto(ctx, src, attrs, cond)
+	}
+	if sum != writer.None {
+		id.checksum = writer.Checksum{}
+	}
+	want := conditions(cond, copyIfMatch, copyIfNoneMatch) | checksumFeature(writer.Checksum{Algorithm: sum})
+	return degrade(s, want, func(have feature) (writer.Object, error) {
 		op := &operation{name: "CopyObject", words: "copy object", key: key, slow: true, settle: true}
 		in := s.copyInput(src, key, attrs, token)
-		if err := s.guard(ctx, op, cond, have != 0, &in.IfMatch, &in.IfNoneMatch); err != nil {
+		if have&checksums != 0 {
+			in.ChecksumAlgorithm = algorithms[sum]
+		}
+		guarded := have&(ifMatch|ifNoneMatch) != 0
+		if err := s.guard(ctx, op, cond, guarded, &in.IfMatch, &in.IfNoneMatch); err != nil {
 			return writer.Object{}, err
 		}
-		if s.custom && have != 0 { // many stores ignore a condition on the target
+		// The source's condition guards an object that is copied onto itself.
+		if s.custom && guarded && key != src.Key { // many stores ignore a condition on the target
 			if err := s.compare(ctx, op, cond); err != nil {
 				return writer.Object{}, err
 			}
@@ -76,6 +89,9 @@ func (s *Store) copyInput(src writer.Object, key string, attrs writer.Attributes
 		ACL: types.ObjectCannedACL(s.cfg.ACL), StorageClass: h.class,
 		ServerSideEncryption: h.encryption, SSEKMSKeyId: h.keyID, BucketKeyEnabled: h.bucketKey,
 		RequestPayer: s.payer(), ExpectedBucketOwner: s.owner(), ExpectedSourceBucketOwner: s.owner(),
+	}
+	if key == src.Key {
+		return in // the same object, with its tags
 	}
 	if in.Tagging = s.tagging(attrs.Tags); in.Tagging != nil {
 		in.TaggingDirective = types.TaggingDirectiveReplace

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/url"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -37,10 +38,12 @@ func (s *Store) list(ctx context.Context, op *operation, delimiter, token string
 	}
 	decode := keyDecoder(out.EncodingType)
 	objects = make([]writer.Object, 0, len(out.Contents))
+	s.learnFrom(out.Contents)
 	for _, o := range out.Contents {
 		objects = append(objects, writer.Object{
 			Key: decode(o.Key), ETag: aws.ToString(o.ETag), Size: aws.ToInt64(o.Size),
 			LastModified: aws.ToTime(o.LastModified), StorageClass: string(o.StorageClass),
+			Plain: s.plain(slices.Contains(o.ChecksumAlgorithm, algorithms[markAlgorithm]), aws.ToString(o.ETag)),
 		})
 	}
 	for _, p := range out.CommonPrefixes {

@@ -16,12 +16,13 @@ import (
 // the same key, so it is named in the log and not aborted.
 func (s *Store) CreateMultipartUpload(ctx context.Context, key string, attrs writer.Attributes, cond writer.Condition) (writer.Upload, error) {
 	token := newToken(cond)
-	want := checksumFeature(writer.Checksum{Algorithm: s.cfg.Checksum})
+	wanted := s.algorithmOf(attrs, s.cfg.Checksum)
+	want := checksumFeature(writer.Checksum{Algorithm: wanted})
 	return degrade(s, want, func(have feature) (writer.Upload, error) {
 		op := &operation{name: "CreateMultipartUpload", words: "create multipart upload", key: key}
 		in, algorithm := s.createInput(key, attrs, token), writer.None
 		if have&checksums != 0 {
-			algorithm = s.cfg.Checksum
+			algorithm = wanted
 		}
 		label := algorithm != writer.None && !s.versity.mislabels()
 		if label {
@@ -84,6 +85,12 @@ func (s *Store) createInput(key string, attrs writer.Attributes, token string) *
 // UploadPart implements writer.Store.
 func (s *Store) UploadPart(ctx context.Context, u writer.Upload, number int32, body writer.Body) (writer.Part, error) {
 	var want feature
+	if body.Checksum.Algorithm != writer.None && u.Checksum != writer.None {
+		var whole bool
+		if body, whole = body.As(u.Checksum); !whole {
+			return writer.Part{}, spoilt(fmt.Sprintf("upload part %d", number), u.Key)
+		}
+	}
 	if body.Checksum.Algorithm == u.Checksum {
 		want = checksumFeature(body.Checksum)
 	}

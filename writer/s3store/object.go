@@ -19,6 +19,10 @@ var errEmptyAnswer = errors.New("the store's answer lacks the ETag")
 // PutObject implements writer.Store.
 func (s *Store) PutObject(ctx context.Context, key string, attrs writer.Attributes, body writer.Body, cond writer.Condition) (writer.Object, error) {
 	token := newToken(cond)
+	body, err := s.mark(attrs, body)
+	if err != nil {
+		return writer.Object{}, err
+	}
 	id := identity{size: body.Size, token: token, checksum: body.Checksum, metadata: attrs.Metadata}
 	want := checksumFeature(body.Checksum) | conditions(cond, putIfMatch, putIfNoneMatch)
 	return degrade(s, want, func(have feature) (writer.Object, error) {
@@ -27,6 +31,9 @@ func (s *Store) PutObject(ctx context.Context, key string, attrs writer.Attribut
 		in.Body, in.ContentLength = body.NewReader(), aws.Int64(body.Size)
 		if have&checksums != 0 {
 			setChecksum(body.Checksum, putChecksum(in))
+			if s.marks(attrs) { // moto does not see it otherwise
+				in.ChecksumAlgorithm = algorithms[body.Checksum.Algorithm]
+			}
 		}
 		if err := s.guard(ctx, op, cond, have&(ifMatch|ifNoneMatch) != 0, &in.IfMatch, &in.IfNoneMatch); err != nil {
 			return writer.Object{}, err
@@ -53,6 +60,7 @@ func (s *Store) made(obj writer.Object, key string, size int64, sum writer.Check
 	obj.StorageClass = cmp.Or(s.cfg.StorageClass, attrs.StorageClass)
 	obj.Attributes, obj.TagCount = attrs, max(len(s.cfg.Tagging), len(attrs.Tags))
 	obj.Attributes.Metadata, obj.Attributes.Tags = s.withToken(attrs, ""), nil
+	obj.Plain = s.plain(s.marks(attrs), obj.ETag)
 	return obj
 }
 
@@ -125,6 +133,7 @@ func (s *Store) head(ctx context.Context, op *operation) (obj writer.Object, tok
 		StorageClass: string(out.StorageClass),
 		Checksum:     fullChecksum(out.ChecksumType, out.ChecksumCRC64NVME, out.ChecksumCRC32C, out.ChecksumCRC32),
 		Attributes:   attrs, TagCount: int(aws.ToInt32(out.TagCount)),
+		Plain: s.plain(out.ChecksumCRC32C != nil, aws.ToString(out.ETag)),
 	}, token, nil
 }
 

@@ -72,6 +72,7 @@ type Store struct {
 	credentials *aws.CredentialsCache // nil when requests are not signed
 	custom      bool                  // the endpoint is not Amazon's
 	reached     atomic.Bool           // the endpoint has answered once
+	tells       atomic.Bool           // a listing tells the algorithm of each object's checksum
 	refused     featureSet            // what the store was found not to know
 	versity     versitygw
 }
@@ -99,6 +100,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	}
 	client := s3.NewFromConfig(sdk, s.configure)
 	s.client.Store(client)
+	s.tells.Store(!s.custom)
 	if sdk.Region == "" && !s.custom {
 		if err := s.findRegion(ctx); err != nil {
 			s.Close()

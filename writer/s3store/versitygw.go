@@ -1,6 +1,8 @@
 package s3store
 
 import (
+	"context"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -16,6 +18,11 @@ import (
 //     combination is compared here. It then computes the object's own.
 //   - The completion of an upload that is gone succeeds if there is any object
 //     of that key. Such an answer tells no checksum; a true one always does.
+//   - Where an object is copied onto itself with another checksum, that becomes
+//     the checksum of nothing. So such a copy is made as an upload there.
+//
+// The first makes every multipart object one of which a listing does not tell
+// whether it has metadata.
 type versitygw struct {
 	met        atomic.Bool // the server has told its name
 	unlabelled sync.Map    // IDs of uploads that were created without an algorithm
@@ -42,6 +49,12 @@ func (v *versitygw) isUnlabelled(u writer.Upload) bool {
 // forget forgets an upload that has ended.
 func (v *versitygw) forget(u writer.Upload) { v.unlabelled.Delete(u.ID) }
 
+// conceals tells that the algorithm of an object's checksum says nothing of its
+// metadata.
+func (v *versitygw) conceals(etag string) bool {
+	return v.met.Load() && strings.Contains(etag, "-")
+}
+
 // doubtful tells that a completion may have done nothing.
 func (v *versitygw) doubtful(told writer.Checksum) bool {
 	return v.met.Load() && told.Algorithm == writer.None
@@ -60,4 +73,25 @@ func combined(parts []writer.Part) writer.Checksum {
 		sum.Value = sum.Algorithm.Combine(sum.Value, p.Checksum.Value, p.Size)
 	}
 	return sum
+}
+
+// copyOnto copies an object onto itself as an upload of one part.
+func (s *Store) copyOnto(ctx context.Context, src writer.Object, attrs writer.Attributes, cond writer.Condition) (writer.Object, error) {
+	if src.Size == 0 {
+		return s.PutObject(ctx, src.Key, attrs, writer.NewBody(s.cfg.Checksum), writer.Condition{IfMatch: src.ETag})
+	}
+	u, err := s.CreateMultipartUpload(ctx, src.Key, attrs, cond)
+	if err != nil {
+		return writer.Object{}, err
+	}
+	part, err := s.UploadPartCopy(ctx, u, 1, src, 0, src.Size)
+	if err == nil {
+		completion := writer.Completion{Size: src.Size, Checksum: part.Checksum, Condition: cond}
+		var obj writer.Object
+		if obj, err = s.CompleteMultipartUpload(ctx, u, []writer.Part{part}, completion); err == nil {
+			return s.copiedAs(obj, src, src.Key, attrs), nil
+		}
+	}
+	_ = s.AbortMultipartUpload(ctx, u) // what matters is why
+	return writer.Object{}, err
 }

@@ -185,7 +185,7 @@ func TestEveryObjectGetsWhatTheMountGives(t *testing.T) {
 		t.Errorf("headers of the copy: %v", copied)
 	}
 	created := s.seen("CreateMultipartUpload")[0].Header
-	if created.Get("X-Amz-Checksum-Algorithm") != "CRC64NVME" || created.Get("X-Amz-Checksum-Type") != "FULL_OBJECT" {
+	if created.Get("X-Amz-Checksum-Algorithm") != "CRC32C" || created.Get("X-Amz-Checksum-Type") != "FULL_OBJECT" {
 		t.Errorf("headers of the upload: %v", created)
 	}
 }
