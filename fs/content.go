@@ -223,11 +223,13 @@ func (f *file) endUnlessOpen() error {
 	return err
 }
 
-// inUse tells whether there is nothing to end, or not yet.
+// inUse tells whether there is nothing to end, or not yet: who only reads needs
+// the content of a file without a name, which is nowhere else.
 func (f *file) inUse() bool {
+	unlinked := f.isUnlinked()
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.content == nil || f.writers > 0
+	return f.content == nil || f.writers > 0 || unlinked && len(f.handles) > 0
 }
 
 func (f *file) publishUnlessOpen() error {

@@ -43,10 +43,10 @@ func (f *file) CopyFileRange(ctx context.Context, _ gofuse.FileHandle, off uint6
 func (f *file) source() (writer.Object, error) {
 	f.io.RLock()
 	defer f.io.RUnlock()
-	if c := f.current(); c != nil {
-		if c.Dirty() && f.isUnlinked() {
-			return writer.Object{}, nil
-		}
+	if f.isUnlinked() { // there is no object; what can be read is in memory
+		return writer.Object{}, nil
+	}
+	if f.current() != nil {
 		if err := f.publish(); err != nil {
 			return writer.Object{}, err
 		}

@@ -33,6 +33,7 @@ type file struct {
 
 	// mu, the node's, guards what follows; it is never held across I/O.
 	object  writer.Object         // the newest version known; without a Key there is none
+	covers  bool                  // without object: the key has one that publishing will replace
 	asked   time.Time             // when S3 told of it
 	headed  bool                  // object.Attributes are known
 	content *writer.File          // nil until something is changed, and after all that was published
@@ -84,7 +85,7 @@ func (f *file) accept(object writer.Object) bool {
 
 // setObject puts another version in place. f.mu is held.
 func (f *file) setObject(object writer.Object, headed bool) {
-	f.object, f.headed, f.asked = object, headed, time.Now()
+	f.object, f.headed, f.asked, f.covers = object, headed, time.Now(), false
 	if f.reader != nil {
 		f.retired = append(f.retired, f.reader)
 		f.reader = nil
@@ -95,6 +96,17 @@ func (f *file) exists() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.object.Key != ""
+}
+
+// covering tells whether the key has an object, of this file or of one that it
+// will replace.
+func (f *file) covering() bool {
+	if f == nil {
+		return false
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.object.Key != "" || f.covers
 }
 
 func (f *file) isUnlinked() bool {
@@ -245,7 +257,7 @@ func (f *file) cacheFlags() (flags uint32) {
 // the object was removed, so then it is removed once more.
 func (f *file) unlink() error {
 	f.mu.Lock()
-	content, exists, etag := f.content, f.object.Key != "", f.object.ETag
+	content, exists, etag := f.content, f.object.Key != "" || f.covers, f.object.ETag
 	f.mu.Unlock()
 	if exists {
 		if err := f.tree.bucket.DeleteObject(f.tree.ctx, f.currentKey()); err != nil {

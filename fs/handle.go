@@ -179,7 +179,7 @@ func (h *handle) Release(context.Context) syscall.Errno {
 	switch {
 	case h.writes && f.tree.o.WriteBehind:
 		h.endBehind(told)
-	case h.writes:
+	case h.writes || last && f.isUnlinked():
 		_ = h.end(told) // logged and counted
 	}
 	if last {

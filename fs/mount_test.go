@@ -2,7 +2,6 @@ package fs_test
 
 import (
 	"context"
-	"flag"
 	"fmt"
 	"io"
 	"log/slog"
@@ -19,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/s3mpfs/s3mpfs/fs"
+	"github.com/s3mpfs/s3mpfs/internal/modeltest"
 	"github.com/s3mpfs/s3mpfs/internal/s3fake"
 	"github.com/s3mpfs/s3mpfs/writer"
 )
@@ -36,12 +36,7 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
-	flag.Parse()
-	if os.Getenv("S3MPFS_LONG") != "" { // millions of steps, see scripts/test --long
-		if err := flag.Set("rapid.checks", "50000"); err != nil {
-			panic(err)
-		}
-	}
+	modeltest.Length{Checks: 60, LongChecks: 20_000, Steps: 60}.Parse()
 	os.Exit(m.Run())
 }
 
@@ -102,12 +97,15 @@ type MountArgs struct {
 }
 
 func (b *bucket) Mount(args MountArgs, _ *None) (err error) {
-	b.store = s3fake.New(s3fake.Options{Limits: args.Settings.Engine.Limits, Checksum: writer.CRC64NVME})
+	b.store = s3fake.New(s3fake.Options{
+		Limits: args.Settings.Engine.Limits, Checksum: writer.CRC64NVME, Uniform: args.Settings.Engine.UniformParts,
+	})
 	for i := range args.Settings.Objects {
 		b.store.Set(fmt.Sprintf("many/%06d", i), nil, writer.Attributes{})
 	}
 	o := args.Settings.Options
 	o.Log = slog.New(slog.NewTextHandler(b.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	args.Settings.Engine.Log = o.Log
 	if b.engine, err = writer.New(b.store, args.Settings.Engine); err != nil {
 		return err
 	}
@@ -159,6 +157,20 @@ func (b *bucket) Uploads(_ None, keys *[]string) error {
 	*keys = []string{}
 	for _, u := range b.store.Uploads() {
 		*keys = append(*keys, u.Key)
+	}
+	return nil
+}
+
+// Parts gives the sizes of the parts of the only upload of a key.
+func (b *bucket) Parts(key string, sizes *[]int64) error {
+	*sizes = []int64{}
+	for _, u := range b.store.Uploads() {
+		if u.Key != key {
+			continue
+		}
+		for _, p := range b.store.Parts(u.ID) {
+			*sizes = append(*sizes, p.Size)
+		}
 	}
 	return nil
 }
@@ -261,8 +273,9 @@ func (b *bucket) Log(_ None, text *string) error {
 // mounted is a mount in a child process, seen from the test.
 type mounted struct {
 	*testing.T
-	dir    string
-	client *rpc.Client
+	dir     string
+	client  *rpc.Client
+	process *os.Process
 }
 
 // mount serves a bucket in a child process and mounts it.
@@ -297,6 +310,7 @@ func (m *mounted) start() {
 	if err := child.Start(); err != nil {
 		m.Fatal(err)
 	}
+	m.process = child.Process
 	m.client = jsonrpc.NewClient(struct {
 		io.Reader
 		io.WriteCloser

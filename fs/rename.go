@@ -52,7 +52,7 @@ func (t *Tree) renameFile(f *file, to string, replaced *file, noReplace bool) er
 
 // renameHeld is renameFile for a file whose io is write-held.
 func (t *Tree) renameHeld(f *file, to string, replaced *file, noReplace bool) error {
-	if c := f.current(); c != nil && !f.exists() {
+	if c := f.current(); c != nil && !f.covering() {
 		if noReplace {
 			if err := t.absent(to); err != nil {
 				return err
@@ -63,12 +63,22 @@ func (t *Tree) renameHeld(f *file, to string, replaced *file, noReplace bool) er
 			return t.copyFile(f, to, replaced, noReplace)
 		}
 		c.SetAttributes(attrs)
+		f.cover(replaced)
 		t.replace(replaced)
 		t.moved(f, to)
 		t.note(to, entry{}, false)
 		return nil
 	}
 	return t.copyFile(f, to, replaced, noReplace)
+}
+
+// cover notes that a file without an object has taken the name of one that may
+// have one, which stays until the file is published.
+func (f *file) cover(replaced *file) {
+	covers := replaced.covering()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.covers = covers
 }
 
 // absent is [writer.ErrExists] if there is something under a key.

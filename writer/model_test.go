@@ -33,7 +33,7 @@ func TestAnyWritePatternUniform(t *testing.T) {
 	limits := tiny
 	limits.MaxParts = 60
 	rapid.Check(t, func(t *rapid.T) {
-		m := newModel(t, s3fake.New(s3fake.Options{Limits: limits, Checksum: writer.CRC64NVME}), func(o *writer.Options) {
+		m := newModel(t, s3fake.New(s3fake.Options{Limits: limits, Checksum: writer.CRC64NVME, Uniform: true}), func(o *writer.Options) {
 			o.UniformParts, o.Limits = true, limits
 		})
 		t.Repeat(m.steps(t))

@@ -31,6 +31,9 @@ type Options struct {
 	Limits writer.Limits
 	// Checksum that uploads are created with.
 	Checksum writer.Algorithm
+	// Uniform demands that all parts of an upload but the last are of one size,
+	// and the last no larger, as Cloudflare's R2 does.
+	Uniform bool
 	// MD5 makes ETags as S3 does, so that equal contents have equal ETags.
 	// Otherwise each content gets an ETag of its own, which costs nothing.
 	MD5 bool
@@ -44,6 +47,7 @@ type Options struct {
 type Store struct {
 	limits    writer.Limits
 	algorithm writer.Algorithm
+	uniform   bool
 	md5       bool
 	silent    bool
 	latency   func(op string) time.Duration
@@ -68,6 +72,7 @@ func New(o Options) *Store {
 	return &Store{
 		limits:    cmp.Or(o.Limits, writer.AmazonLimits),
 		algorithm: o.Checksum,
+		uniform:   o.Uniform,
 		md5:       o.MD5,
 		silent:    o.Silent,
 		latency:   o.Latency,

@@ -151,6 +151,8 @@ func (s *Store) named(u *upload, parts []writer.Part) ([]*part, error) {
 			return nil, invalidPart
 		case held.Size < s.limits.MinPart && i < len(parts)-1:
 			return nil, entityTooSmall
+		case s.uniform && i > 0 && (held.Size > named[0].Size || held.Size < named[0].Size && i < len(parts)-1):
+			return nil, invalidPart
 		}
 		named[i] = held
 	}

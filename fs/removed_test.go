@@ -1,0 +1,78 @@
+package fs_test
+
+import (
+	"errors"
+	"os"
+	"slices"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// TestWhatARenameReplacedStaysGone: a file that has not been published takes the
+// name of an object, and then loses it again.
+func TestWhatARenameReplacedStaysGone(t *testing.T) {
+	m := mount(t, settings{})
+	for what, do := range map[string]func() error{
+		"removed":             func() error { return os.Remove(m.path("a")) },
+		"renamed once more":   func() error { return os.Rename(m.path("a"), m.path("b")) },
+		"replaced by another": func() error { m.set("c", "new"); return os.Rename(m.path("c"), m.path("a")) },
+	} {
+		m.set("a", "old")
+		f := m.openFile("fresh", os.O_WRONLY|os.O_CREATE)
+		m.write(f, []byte("new"), 0)
+		if err := os.Rename(m.path("fresh"), m.path("a")); err != nil {
+			t.Fatal(err)
+		}
+		if err := do(); err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+		m.close(f)
+		for _, key := range m.keys() {
+			if m.get(key) != "new" {
+				t.Errorf("%s: %s holds %q", what, key, m.get(key))
+			}
+			m.sh(`rm ` + key)
+		}
+	}
+}
+
+// TestReadersOfARemovedFile go on after its writer has closed it, as far as it
+// is in memory; nobody copies what is no object.
+func TestReadersOfARemovedFile(t *testing.T) {
+	m := mount(t, settings{})
+	w := m.openFile("f", os.O_WRONLY|os.O_CREATE)
+	m.write(w, []byte("content"), 0)
+	r := m.openFile("f", os.O_RDONLY)
+	if err := os.Remove(m.path("f")); err != nil {
+		t.Fatal(err)
+	}
+	m.close(w)
+	to := m.openFile("copy", os.O_RDWR|os.O_CREATE)
+	for range 3 { // RELEASE comes later than close
+		m.sh(`sync .`)
+		p := make([]byte, 10)
+		if n, err := r.ReadAt(p, 0); string(p[:n]) != "content" {
+			t.Errorf("read %q, %v", p[:n], err)
+		}
+	}
+	if err := copyRange(&descriptor{fd: int(r.Fd())}, &descriptor{fd: int(to.Fd())}, 0, 0, 7); err != nil {
+		t.Errorf("copy_file_range: %v", err)
+	}
+	m.close(to)
+	m.expect("copy", "content")
+
+	m.set("object", "old")
+	o := m.openFile("object", os.O_RDONLY)
+	m.sh(`rm object`)
+	to = m.openFile("copy", os.O_RDWR)
+	if err := copyRange(&descriptor{fd: int(o.Fd())}, &descriptor{fd: int(to.Fd())}, 0, 0, 3); !errors.Is(err, unix.ESTALE) {
+		t.Errorf("copy_file_range of an object that is gone: %v, want ESTALE", err)
+	}
+	m.write(to, []byte("goes on"), 0)
+	m.close(to)
+	m.expect("copy", "goes on")
+	if keys := m.keys(); !slices.Equal(keys, []string{"copy"}) {
+		t.Errorf("objects: %v", keys)
+	}
+}
