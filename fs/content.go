@@ -5,6 +5,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/hanwen/go-fuse/v2/fuse"
+
 	"github.com/s3mpfs/s3mpfs/writer"
 )
 
@@ -83,8 +85,9 @@ func (f *file) touch() {
 	}
 }
 
-// readAt reads from the content or from the object. f.io is read-held.
-func (f *file) readAt(p []byte, off int64) (int, error) {
+// read reads from the content or from the object, into p if it must. f.io is
+// read-held. The error is io.EOF where the file ends within p.
+func (f *file) read(p []byte, off int64) (fuse.ReadResult, error) {
 	f.mu.Lock()
 	c, r := f.content, f.reader
 	if c == nil && r == nil {
@@ -93,9 +96,14 @@ func (f *file) readAt(p []byte, off int64) (int, error) {
 	}
 	f.mu.Unlock()
 	if c != nil {
-		return c.ReadAt(p, off)
+		n, err := c.ReadAt(p, off)
+		return fuse.ReadResultData(p[:n]), err
 	}
-	return r.ReadAt(p, off)
+	bytes, release, err := r.View(p, off)
+	if release == nil {
+		return nil, err
+	}
+	return newReply(bytes, release), err
 }
 
 // publish makes the file durable and visible. f.io is held.

@@ -75,10 +75,10 @@ func (h *handle) Read(_ context.Context, p []byte, off int64) (fuse.ReadResult, 
 	f := h.file
 	f.io.RLock()
 	defer f.io.RUnlock()
-	n, err := f.readAt(p, off)
+	result, err := f.read(p, off)
 	switch {
 	case err == nil || errors.Is(err, io.EOF):
-		return fuse.ReadResultData(p[:n]), 0
+		return result, 0
 	}
 	return nil, f.fail("read", stale(err))
 }

@@ -41,6 +41,9 @@ func (t *Tree) Mount(dir string) (*Mount, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := readAhead(dir); err != nil {
+		t.o.Log.Debug("the kernel reads ahead as little as it likes", "error", err)
+	}
 	m := &Mount{server: server, ended: make(chan struct{})}
 	go func() {
 		defer close(m.ended)

@@ -5,10 +5,15 @@ import (
 	"sync"
 )
 
-// ObjectReader reads one version of an object. Its ReadAt is safe for
+// ObjectReader reads one version of an object. Its methods are safe for
 // concurrent use.
 type ObjectReader interface {
 	io.ReaderAt
+	// View reads like ReadAt, but gives the bytes from where they lie, which may
+	// be p or the reader's own memory, in order. They stay there until release
+	// is called, which must be once; Close waits for it. After an error other
+	// than io.EOF there is nothing to release.
+	View(p []byte, off int64) (bytes [][]byte, release func(), err error)
 	// Shed gives up what was read ahead and nobody waits for. It does not wait.
 	Shed()
 	// Close ends reads that wait and gives all memory back.

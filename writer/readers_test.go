@@ -78,6 +78,9 @@ type hoarder struct {
 	blocks []memory.Block
 }
 
+func (h *hoarder) View([]byte, int64) ([][]byte, func(), error) {
+	return nil, nil, context.Canceled
+}
 func (h *hoarder) ReadAt([]byte, int64) (int, error) { return 0, context.Canceled }
 func (h *hoarder) Shed()                             { h.pool.Put(h.blocks...); h.blocks = nil }
 func (h *hoarder) Close()                            { h.Shed() }

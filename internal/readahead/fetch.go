@@ -7,7 +7,8 @@ import (
 	"github.com/s3mpfs/s3mpfs/internal/memory"
 )
 
-// fetch is one ranged GET ahead of a stream and the bytes it brought.
+// fetch is one ranged GET ahead of a stream, or for a large read outside any, and
+// the bytes it brought.
 //
 // It is in Reader.fetches from its start until it is dropped. Its blocks go
 // back to the pool as soon as it is done, dropped and held by no read.
@@ -19,7 +20,8 @@ type fetch struct {
 
 	// Guarded by Reader.mu.
 	blocks  []memory.Block // nil once given back
-	readers int            // reads that wait for it or copy out of it
+	readers int            // reads that wait for it or use its bytes
+	lone    bool           // begun for a read outside any stream that has not come for it yet
 	dropped bool
 }
 
@@ -43,13 +45,15 @@ func (f *fetch) slices() [][]byte {
 	return p
 }
 
-// copyTo copies from off, which the fetch covers, into p.
-func (f *fetch) copyTo(p []byte, off int64) (n int) {
-	p = p[:min(int64(len(p)), f.end-off)]
-	for at := off - f.off; n < len(p); at = off - f.off + int64(n) {
-		n += copy(p[n:], f.blocks[at/memory.BlockSize][at%memory.BlockSize:])
+// appendTo appends where up to n bytes from off on lie, which the fetch covers.
+func (f *fetch) appendTo(p [][]byte, n int, off int64) (_ [][]byte, got int) {
+	n = int(min(int64(n), f.end-off))
+	for at := off - f.off; got < n; at = off - f.off + int64(got) {
+		b := f.blocks[at/memory.BlockSize][at%memory.BlockSize:]
+		b = b[:min(len(b), n-got)]
+		p, got = append(p, b), got+len(b)
 	}
-	return n
+	return p, got
 }
 
 // start begins to fetch [off, end), which no fetch covers yet. It reports false
@@ -141,6 +145,7 @@ func (r *Reader) hold(off int64) (f *fetch, next int64) {
 	f, next = r.find(off)
 	if f != nil {
 		f.readers++
+		f.lone = false
 	}
 	return f, next
 }
@@ -150,6 +155,23 @@ func (r *Reader) release(f *fetch) {
 	defer r.mu.Unlock()
 	f.readers--
 	r.giveBack(f)
+	if f.readers == 0 {
+		r.dropUnwanted()
+	}
+}
+
+// fetchLone starts a fetch for a read of n bytes outside any stream, where it is
+// as large as those that the kernel sends ahead of a program. Several of them
+// come in any order, so a stream may begin with one that lies before this. Small
+// ones go without, straight into the reader's buffer. Called under mu.
+func (r *Reader) fetchLone(off, n int64) {
+	if f, next := r.find(off); n < kernelRead || f != nil || next < off+n {
+		return
+	}
+	if r.start(off, off+n) {
+		f, _ := r.find(off)
+		f.lone = true
+	}
 }
 
 // forgetFailed drops the fetches within [off, end) that failed while nobody

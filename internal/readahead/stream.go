@@ -8,16 +8,21 @@ import (
 const (
 	minWindow = 1 << 20
 
-	// A full window is fetched by this many GETs at the same time, of at least
+	// A window is fetched by this many GETs at the same time, of at least
 	// minFetch, below which latency costs more than transfer, and at most
-	// maxFetch bytes, above which a reader waits long for the first.
-	fetchesPerWindow = 16
+	// maxFetch bytes, above which a reader waits long for the first; then by
+	// more. Each GET costs as much processor time as some hundred KiB of content.
+	fetchesPerWindow = 8
 	minFetch         = 1 << 20
 	maxFetch         = 8 << 20
 
 	// reorder is how far apart the reads of one stream may come: the kernel
-	// sends several at a time, and they are served in any order.
-	reorder = 1 << 20
+	// sends up to three of 1 MiB at a time, and they are served in any order.
+	reorder = 4 << 20
+
+	// kernelRead is the least that the kernel's read-ahead asks for once it is
+	// under way.
+	kernelRead = 128 << 10
 
 	// maxStreams have a window at the same time.
 	maxStreams = 4
@@ -28,6 +33,7 @@ const (
 
 // stream is one sequential pass over the object.
 type stream struct {
+	began  int64     // where its window was small
 	pos    int64     // end of the furthest read
 	window int64     // bytes to have ahead of pos
 	growAt int64     // the window may grow again when pos has come here
@@ -42,6 +48,7 @@ func newStream(pos int64) *stream {
 
 // reset makes the window as small as that of a new stream.
 func (s *stream) reset() {
+	s.began = s.pos
 	s.window = minWindow
 	s.growAt = s.pos + minWindow
 }
@@ -51,13 +58,16 @@ func (s *stream) near(off int64) bool {
 	return off >= s.pos-reorder && off <= s.pos+reorder
 }
 
-// grow doubles the window, once for each window that was read.
+// grow makes the window larger, once for each window that was read: as large as
+// twice what the stream has read, so that a stream that ends has not fetched
+// much more than it wanted, and over a long line the window is full after some
+// six round trips.
 func (s *stream) grow(maxWindow int64) {
 	if s.pos < s.growAt {
 		return
 	}
 	s.growAt = s.pos + s.window
-	s.window = min(2*s.window, maxWindow)
+	s.window = min(2*max(s.window, s.pos-s.began), maxWindow)
 }
 
 // fetchSize is the length of the stream's GETs.
@@ -157,7 +167,7 @@ func (r *Reader) resetStreams() {
 
 func (r *Reader) dropUnwanted() {
 	r.drop(func(f *fetch) bool {
-		return slices.ContainsFunc(r.streams, func(s *stream) bool { return s.wants(f) })
+		return f.lone || slices.ContainsFunc(r.streams, func(s *stream) bool { return s.wants(f) })
 	})
 }
 
