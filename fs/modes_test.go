@@ -1,6 +1,7 @@
 package fs_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -10,6 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/s3mpfs/s3mpfs/fs"
+	"github.com/s3mpfs/s3mpfs/internal/s3op"
+	"github.com/s3mpfs/s3mpfs/writer"
 )
 
 // pattern gives n bytes of which no two neighbouring parts are equal.
@@ -229,4 +232,45 @@ func TestParkedWhenKilled(t *testing.T) {
 		t.Errorf("S3 holds %d of %d bytes", sent, want)
 	}
 	m.call("AbortAll", None{}, &None{})
+}
+
+// TestPartNumbersRunOut: the file is folded into a few copies and goes on, up
+// to the largest object.
+func TestPartNumbersRunOut(t *testing.T) {
+	for _, maxParts := range []int32{5, 8, 13} {
+		t.Run(fmt.Sprint(maxParts), func(t *testing.T) {
+			m := mount(t, settings{Engine: writer.Options{
+				PartSize: 128, BlockSize: 64, Memory: 512, MaxHole: 3000,
+				Limits: writer.Limits{MaxParts: maxParts, MinPart: 64, MaxPart: 8192, MaxCopy: 8192, MinCopySource: 64, MaxObject: 20_000},
+			}})
+			content := pattern(20_000)
+			for name, step := range map[string]int{"sequential": 77, "forth and back": -1400} {
+				f := m.openFile(name, os.O_RDWR|os.O_CREATE)
+				for off := 0; off < len(content); off += max(step, -step) {
+					p := content[off:min(len(content), off+max(step, -step))]
+					if step < 0 { // the second half first
+						m.write(f, p[len(p)/2:], off+len(p)/2)
+						p = p[:len(p)/2]
+					}
+					m.write(f, p, off)
+				}
+				got := make([]byte, len(content))
+				if _, err := f.ReadAt(got, 0); err != nil || !bytes.Equal(got, content) {
+					t.Errorf("%s: before close the file differs from byte %d on, %v", name, differ(got, content), err)
+				}
+				if _, err := f.WriteAt([]byte("x"), 20_000); !errors.Is(err, unix.EFBIG) {
+					t.Errorf("%s: beyond the largest object: %v", name, err)
+				}
+				m.close(f)
+				m.expect(name, string(content))
+			}
+			n := m.requests(func() {
+				m.sh(`for i in $(seq 30); do echo $i >> log; done; dd if=sequential of=again bs=1000 status=none`)
+			})
+			if n[s3op.CompleteMultipartUpload] < 2 {
+				t.Errorf("nothing was folded: %v", n)
+			}
+			m.expect("again", string(content))
+		})
+	}
 }
