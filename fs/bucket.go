@@ -26,6 +26,10 @@ type Bucket interface {
 	PutObject(ctx context.Context, key string, attrs writer.Attributes, body writer.Body, cond writer.Condition) (writer.Object, error)
 	// CopyObject makes key a server-side copy of src.
 	CopyObject(ctx context.Context, src writer.Object, key string, attrs writer.Attributes, cond writer.Condition) (writer.Object, error)
+	// RenameObject gives an object, which must still have the ETag it names,
+	// another key, with all that S3 keeps with it, in one step. Buckets that
+	// cannot do that answer ErrUnsupported, without a request.
+	RenameObject(ctx context.Context, src writer.Object, key string, cond writer.Condition) error
 	// Tags gives the tags of an object.
 	Tags(ctx context.Context, key string) (map[string]string, error)
 	// DeleteObject removes an object; one that is not there is no error.

@@ -28,6 +28,7 @@ var errnos = []struct {
 	{writer.ErrTooBig, syscall.EFBIG},     // past the largest object
 	{writer.ErrHole, syscall.EFBIG},       // further beyond the end than allowed
 	{writer.ErrTooLarge, syscall.EFBIG},   // the store's own limit
+	{errNotEmpty, syscall.ENOTEMPTY},
 	{writer.ErrNotFound, syscall.ENOENT},
 	{writer.ErrPrecondition, syscall.ESTALE},
 	{writer.ErrStarted, syscall.EBUSY},

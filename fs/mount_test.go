@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/rpc"
 	"net/rpc/jsonrpc"
 	"os"
@@ -45,6 +46,8 @@ type settings struct {
 	Options fs.Options // without a log
 	Engine  writer.Options
 	Objects int // made under "many/" before the mount
+	// Directory makes it a directory bucket.
+	Directory bool
 }
 
 // bucket is what a test can do to the bucket behind the mount.
@@ -99,6 +102,7 @@ type MountArgs struct {
 func (b *bucket) Mount(args MountArgs, _ *None) (err error) {
 	b.store = s3fake.New(s3fake.Options{
 		Limits: args.Settings.Engine.Limits, Checksum: writer.CRC64NVME, Uniform: args.Settings.Engine.UniformParts,
+		Directory: args.Settings.Directory,
 	})
 	for i := range args.Settings.Objects {
 		b.store.Set(fmt.Sprintf("many/%06d", i), nil, writer.Attributes{})
@@ -215,7 +219,9 @@ func (b *bucket) Set(args SetArgs, _ *None) error {
 }
 
 func (b *bucket) Tags(key string, tags *map[string]string) (err error) {
-	*tags, err = b.store.Tags(context.Background(), key)
+	*tags = map[string]string{} // JSON knows no nil result
+	own, err := b.store.Tags(context.Background(), key)
+	maps.Copy(*tags, own)
 	return err
 }
 
@@ -246,6 +252,23 @@ func (b *bucket) Fail(op string, _ *None) error {
 	return nil
 }
 
+// FailNth makes the n-th request from now on fail as if S3 were out of order.
+func (b *bucket) FailNth(n int, _ *None) error {
+	b.store.FailNth(n, s3fake.Refuse(writer.ErrUnavailable))
+	return nil
+}
+
+// LoseNth makes the answer to the n-th request from now on be lost.
+func (b *bucket) LoseNth(n int, _ *None) error {
+	b.store.FailNth(n, s3fake.LostAnswer)
+	return nil
+}
+
+func (b *bucket) Renames(_ None, renames *[]fs.Rename) error {
+	*renames = append([]fs.Rename{}, b.tree.Renames()...)
+	return nil
+}
+
 // Hold makes requests of an operation wait until Let.
 func (b *bucket) Hold(op string, _ *None) error {
 	held := make(chan struct{})
@@ -260,7 +283,10 @@ func (b *bucket) Hold(op string, _ *None) error {
 }
 
 func (b *bucket) Let(None, *None) error {
-	close(b.held)
+	if b.held != nil {
+		close(b.held)
+		b.held = nil
+	}
 	b.store.Inject(nil)
 	return nil
 }

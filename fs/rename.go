@@ -3,6 +3,7 @@ package fs
 import (
 	"context"
 	"errors"
+	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -104,7 +105,12 @@ func (t *Tree) copyFile(f *file, to string, replaced *file, noReplace bool) erro
 		return err
 	}
 	attrs, before := f.attributesAs(to), replaced.version()
-	object, err := t.copy(src, to, attrs, writer.Condition{IfNoneMatch: noReplace})
+	cond := writer.Condition{IfNoneMatch: noReplace}
+	object, err := t.move(src, to, cond)
+	moved := err == nil
+	if errors.Is(err, writer.ErrUnsupported) {
+		object, err = t.copy(src, to, attrs, cond)
+	}
 	if noReplace && errors.Is(err, writer.ErrPrecondition) && t.absent(to) != nil {
 		err = writer.ErrExists
 	}
@@ -112,14 +118,16 @@ func (t *Tree) copyFile(f *file, to string, replaced *file, noReplace bool) erro
 		return err
 	}
 	t.replace(replaced)
-	if replaced.version() != before { // it was published over the copy
+	if replaced.version() != before && !moved { // it was published over the copy
 		if object, err = t.copy(src, to, attrs, writer.Condition{}); err != nil {
 			return err
 		}
 	}
-	if err := t.bucket.DeleteObject(t.ctx, src.Key); err != nil {
-		replaced.lookAgain()
-		return err
+	if !moved {
+		if err := t.bucket.DeleteObject(t.ctx, src.Key); err != nil {
+			replaced.lookAgain()
+			return err
+		}
 	}
 	if object.Attributes.ContentType == "" {
 		object.Attributes = attrs
@@ -211,12 +219,15 @@ func (t *Tree) moved(f *file, to string) {
 // relocate makes f go on with its object under another key. f.io is
 // write-held.
 func (f *file) relocate(object writer.Object) {
-	if object.Attributes.ContentType == "" {
-		object.Attributes = f.attributesAs(object.Key)
-	}
 	old := f.current()
 	f.mu.Lock()
-	f.setObject(object, true)
+	headed := f.headed
+	f.mu.Unlock()
+	if object.Attributes.ContentType == "" && headed {
+		object.Attributes = f.attributesAs(object.Key)
+	}
+	f.mu.Lock()
+	f.setObject(object, headed || object.Attributes.ContentType != "")
 	f.mu.Unlock()
 	if old == nil {
 		return
@@ -227,6 +238,21 @@ func (f *file) relocate(object writer.Object) {
 	}
 	f.release(old)
 	f.install(f.tree.engine.Open(object, writer.FileOptions{Attributes: object.Attributes}))
+}
+
+// move gives an object another key in one step, which directory buckets can;
+// all others [writer.ErrUnsupported].
+func (t *Tree) move(src writer.Object, to string, cond writer.Condition) (writer.Object, error) {
+	return t.moveWithin(t.ctx, src, to, cond)
+}
+
+func (t *Tree) moveWithin(ctx context.Context, src writer.Object, to string, cond writer.Condition) (writer.Object, error) {
+	if strings.HasSuffix(src.Key, "/") {
+		return writer.Object{}, writer.ErrUnsupported
+	}
+	err := t.bucket.RenameObject(ctx, src, to, cond)
+	src.Key = to
+	return src, err
 }
 
 // withTags completes what a HEAD told of an object. CopyObject keeps the tags

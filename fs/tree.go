@@ -50,7 +50,8 @@ type Tree struct {
 	ctx  context.Context // of every request of S3; ends with Close
 	stop context.CancelFunc
 
-	// behind is read-held while a file is published after close(2).
+	// behind is read-held while something goes on that the end of the mount
+	// waits for: a file published after close(2), a directory renamed.
 	behind sync.RWMutex
 
 	// mu guards what follows and the keys of all nodes. Only the locks of
@@ -62,6 +63,7 @@ type Tree struct {
 	listings map[string]*listing            // by directory
 	owed     map[string]error               // failures to be told at the next open, by key
 	failed   []Failure                      // of which no program was told
+	renames  map[*renaming]struct{}         // directories that are being renamed
 }
 
 // New makes the tree of a bucket. The engine stays the caller's, to be closed
@@ -73,7 +75,7 @@ func New(bucket Bucket, engine *writer.Engine, o Options) *Tree {
 	t := &Tree{
 		bucket: bucket, engine: engine, o: o.withDefaults(), processes: procfs("/proc"),
 		open: map[string]map[string]*file{}, orphans: map[*file]struct{}{}, owed: map[string]error{}, kept: map[string]map[string]struct{}{},
-		listings: map[string]*listing{}, started: time.Now(), names: newStandstill(),
+		listings: map[string]*listing{}, renames: map[*renaming]struct{}{}, started: time.Now(), names: newStandstill(),
 	}
 	t.ctx, t.stop = context.WithCancel(context.Background())
 	t.root = t.newDir(t.o.Prefix)

@@ -21,6 +21,7 @@ import (
 // tree is what a session needs of the file system; see fs.Tree.
 type tree interface {
 	Finalise(ctx context.Context) []fs.Failure
+	Renames() []fs.Rename
 }
 
 // contents is what a session needs of the engine; see writer.Engine.
@@ -107,8 +108,18 @@ func (s *session) Status() control.Status {
 		Bucket: s.settings.bucket, Prefix: s.settings.prefix, Mountpoint: s.settings.mountpoint,
 		PID: os.Getpid(), Version: version(), Since: s.since,
 		MemoryUsed: used, MemoryLimit: limit, Concurrency: s.contents.Concurrency(),
-		Ending: s.ending.Load(), S3: s.requests(), Files: s.files(),
+		Ending: s.ending.Load(), S3: s.requests(), Files: s.files(), Renames: s.renames(),
 	}
+}
+
+func (s *session) renames() (all []control.Rename) {
+	for _, r := range s.tree.Renames() {
+		all = append(all, control.Rename{
+			From: r.From, To: r.To, Since: r.Since, Objects: r.Objects, Copied: r.Copied, Deleted: r.Deleted,
+			Bytes: r.Bytes, BytesCopied: r.BytesCopied,
+		})
+	}
+	return all
 }
 
 func (s *session) files() []control.File {

@@ -30,6 +30,10 @@ type fakeTree struct {
 
 func (f *fakeTree) Wait() { <-f.released }
 
+func (f *fakeTree) Renames() []fs.Rename {
+	return []fs.Rename{{From: "/a", To: "/b", Objects: 3, Copied: 2, Deleted: 1}}
+}
+
 func (f *fakeTree) Finalise(context.Context) (failed []fs.Failure) {
 	f.called.Do(func() {
 		close(f.finalised)
@@ -155,7 +159,7 @@ func TestStatusShowsPathsUnderThePrefix(t *testing.T) {
 	if s.Concurrency != 8 || s.S3.Requests != 9 || s.Ending {
 		t.Errorf("got %+v", s)
 	}
-	if left := s.Left(); left != (control.Progress{FilesLeft: 1, BytesLeft: 40}) {
+	if left := s.Left(); left != (control.Progress{FilesLeft: 1, BytesLeft: 40, ObjectsLeft: 2}) {
 		t.Errorf("left: %+v", left)
 	}
 	close(test.tree.released)

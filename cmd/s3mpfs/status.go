@@ -140,6 +140,7 @@ func printStatus(out io.Writer, s control.Status, asJSON bool) error {
 		return json.NewEncoder(out).Encode(s)
 	}
 	printMount(out, s)
+	printRenames(out, s.Renames)
 	if len(s.Files) == 0 {
 		_, err := fmt.Fprintln(out, "  no file is being written")
 		return err
@@ -166,6 +167,15 @@ func printMount(out io.Writer, s control.Status) {
 		humanize.Comma(s.S3.Requests), english.Plural(int(s.S3.Errors), "error", "errors"),
 		english.Plural(int(s.S3.Retries), "retry", "retries"), humanize.Comma(s.S3.Throttled),
 		size.Size(s.S3.BytesSent).About(), size.Size(s.S3.BytesReceived).About(), s.Concurrency)
+}
+
+// printRenames prints a line for each folder that is being renamed.
+func printRenames(out io.Writer, renames []control.Rename) {
+	for _, r := range renames {
+		fmt.Fprintf(out, "  renaming %s to %s for %s: %s of %s copied, %s of %s; %s deleted\n", printable(r.From), printable(r.To), age(r.Since),
+			humanize.Comma(int64(r.Copied)), english.Plural(r.Objects, "object", "objects"),
+			size.Size(r.BytesCopied).About(), size.Size(r.Bytes).About(), humanize.Comma(int64(r.Deleted)))
+	}
 }
 
 // age is how long ago something was, to the second.

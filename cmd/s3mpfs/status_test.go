@@ -38,9 +38,13 @@ func TestStatusForPeople(t *testing.T) {
 		}
 	}
 	s.Files, s.Ending = nil, true
+	s.Renames = []control.Rename{{From: "/a/", To: "/b/", Since: time.Now(), Objects: 3000, Copied: 2000, Deleted: 1, Bytes: 5 * mib, BytesCopied: mib}}
 	out.Reset()
 	if err := printStatus(&out, s, false); err != nil || !strings.Contains(out.String(), "ending") || !strings.Contains(out.String(), "no file") {
 		t.Errorf("%v:\n%s", err, &out)
+	}
+	if want := "renaming /a/ to /b/ for 0s: 2,000 of 3,000 objects copied, 1.0 MiB of 5.0 MiB; 1 deleted"; !strings.Contains(out.String(), want) {
+		t.Errorf("no %q in\n%s", want, &out)
 	}
 }
 

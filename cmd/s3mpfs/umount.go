@@ -167,8 +167,12 @@ func (l progressLine) show(p control.Progress) {
 	if !l.terminal {
 		return
 	}
-	fmt.Fprintf(l.out, "%s%s left, %s to send", eraseLine,
-		english.Plural(p.FilesLeft, "file", "files"), size.Size(p.BytesLeft).About())
+	renaming := ""
+	if p.ObjectsLeft > 0 {
+		renaming = fmt.Sprintf(", %s to rename", english.Plural(p.ObjectsLeft, "object", "objects"))
+	}
+	fmt.Fprintf(l.out, "%s%s left, %s to send%s", eraseLine,
+		english.Plural(p.FilesLeft, "file", "files"), size.Size(p.BytesLeft).About(), renaming)
 }
 
 func (l progressLine) clear() {

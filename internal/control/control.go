@@ -37,6 +37,19 @@ type Status struct {
 	Ending      bool      `json:"ending,omitempty"`
 	S3          S3        `json:"s3"`
 	Files       []File    `json:"files"` // being written
+	Renames     []Rename  `json:"renames,omitempty"`
+}
+
+// Rename is one folder that is being renamed.
+type Rename struct {
+	From        string    `json:"from"`
+	To          string    `json:"to"`
+	Since       time.Time `json:"since"`
+	Objects     int       `json:"objects"` // in the folder
+	Copied      int       `json:"copied"`  // of them
+	Deleted     int       `json:"deleted"` // at their old place
+	Bytes       int64     `json:"bytes"`
+	BytesCopied int64     `json:"bytes_copied"`
 }
 
 // S3 sums up the requests since the mount began.
@@ -73,6 +86,8 @@ type File struct {
 type Progress struct {
 	FilesLeft int   `json:"files_left"`
 	BytesLeft int64 `json:"bytes_left"`
+	// ObjectsLeft are those of folders that are being renamed.
+	ObjectsLeft int `json:"objects_left,omitempty"`
 }
 
 // Left sums up what is left to be done for the files of s.
@@ -84,6 +99,9 @@ func (s Status) Left() Progress {
 		}
 		p.FilesLeft++
 		p.BytesLeft += max(0, f.Size-f.BytesSent)
+	}
+	for _, r := range s.Renames {
+		p.ObjectsLeft += r.Objects - r.Deleted
 	}
 	return p
 }

@@ -94,7 +94,7 @@ func TestUmountReportsWhatIsLeftAndTheOutcome(t *testing.T) {
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Fatalf("got %+v, %v; want %+v", got, err, want)
 	}
-	steps := []Progress{{2, 60}, {1, 0}, {0, 0}}
+	steps := []Progress{{FilesLeft: 2, BytesLeft: 60}, {FilesLeft: 1}, {}}
 	if !reflect.DeepEqual(progress, steps) {
 		t.Errorf("progress was %v, want %v", progress, steps)
 	}

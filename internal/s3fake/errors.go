@@ -50,6 +50,7 @@ var (
 	badDigest        = refuse("BadDigest", 400, writer.ErrChecksum, "The checksum you specified did not match what we received.")
 	incompleteBody   = refuse("IncompleteBody", 400, writer.ErrInvalid, "You did not provide the number of bytes specified by the Content-Length")
 	keyTooLong       = refuse("KeyTooLongError", 400, writer.ErrInvalid, "Your key is too long")
+	renameSlash      = refuse("InvalidRequest", 400, writer.ErrInvalid, "Objects that end with a slash cannot be renamed")
 	keyEmpty         = refuse("InvalidRequest", 400, writer.ErrInvalid, "The key is empty")
 	metadataTooLarge = refuse("MetadataTooLarge", 400, writer.ErrInvalid, "Your metadata headers exceed the maximum allowed metadata size")
 )
@@ -61,6 +62,7 @@ var opWords = map[string]string{
 	s3op.HeadObject:              "head object",
 	s3op.DeleteObject:            "delete object",
 	s3op.GetObjectTagging:        "get object tagging",
+	s3op.RenameObject:            "rename object",
 	s3op.CopyObject:              "copy object",
 	s3op.ListObjectsV2:           "list objects",
 	s3op.CreateMultipartUpload:   "create multipart upload",

@@ -39,6 +39,8 @@ type Options struct {
 	MD5 bool
 	// Silent is a store whose listings do not tell which objects have metadata.
 	Silent bool
+	// Directory makes it a directory bucket (S3 Express One Zone).
+	Directory bool
 	// Latency is how long an operation takes; nil for no time at all.
 	Latency func(op string) time.Duration
 }
@@ -50,6 +52,7 @@ type Store struct {
 	uniform   bool
 	md5       bool
 	silent    bool
+	directory bool
 	latency   func(op string) time.Duration
 
 	mu      sync.Mutex // guards what follows; never held while waiting
@@ -75,6 +78,7 @@ func New(o Options) *Store {
 		uniform:   o.Uniform,
 		md5:       o.MD5,
 		silent:    o.Silent,
+		directory: o.Directory,
 		latency:   o.Latency,
 		counts:    Counts{Requests: map[string]int{}},
 		objects:   map[string]*object{},

@@ -17,6 +17,7 @@ const (
 	DeleteObjects           = "DeleteObjects"
 	CopyObject              = "CopyObject"
 	GetObjectTagging        = "GetObjectTagging"
+	RenameObject            = "RenameObject"
 	ListObjects             = "ListObjects"
 	ListObjectsV2           = "ListObjectsV2"
 	ListBuckets             = "ListBuckets"
@@ -123,6 +124,8 @@ func onObject(r *http.Request, query url.Values) string {
 		return CreateMultipartUpload
 	case r.Method == http.MethodGet && query.Has("tagging"):
 		return GetObjectTagging
+	case r.Method == http.MethodPut && query.Has("renameObject"):
+		return RenameObject
 	case hasSubresource(query):
 		return Other
 	case r.Method == http.MethodPut && copies:

@@ -19,6 +19,7 @@ type Store interface {
 	writer.Store
 	List(ctx context.Context, prefix, delimiter, token string, limit int32) (objects []writer.Object, prefixes []string, next string, err error)
 	DeleteObject(ctx context.Context, key string) error
+	RenameObject(ctx context.Context, src writer.Object, key string, cond writer.Condition) error
 	Tags(ctx context.Context, key string) (map[string]string, error)
 }
 

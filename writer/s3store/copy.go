@@ -102,16 +102,20 @@ func (s *Store) copyInput(src writer.Object, key string, attrs writer.Attributes
 // copySource names an object version in a header, where S3 decodes a plus as a
 // space. An access point is named by its ARN and the word object.
 func (s *Store) copySource(src writer.Object) *string {
-	escape := strings.NewReplacer("+", "%20", "%2F", "/")
 	bucket := s.cfg.Bucket
 	if strings.HasPrefix(bucket, "arn:") {
 		bucket += "/object"
 	}
-	source := bucket + "/" + escape.Replace(url.QueryEscape(src.Key))
+	source := bucket + "/" + escaped(src.Key)
 	if src.ByVersion {
 		source += "?versionId=" + url.QueryEscape(src.VersionID)
 	}
 	return &source
+}
+
+// escaped is a key as S3 takes it in a header.
+func escaped(key string) string {
+	return strings.NewReplacer("+", "%20", "%2F", "/").Replace(url.QueryEscape(key))
 }
 
 // UploadPartCopy implements writer.Store.

@@ -69,6 +69,10 @@ func operationOf(r *http.Request) string {
 	q := r.URL.Query()
 	copying := r.Header.Get("X-Amz-Copy-Source") != ""
 	switch {
+	case q.Has("session"):
+		return "CreateSession"
+	case r.Method == http.MethodPut && q.Has("renameObject"):
+		return "RenameObject"
 	case r.Method == http.MethodPost && q.Has("uploads"):
 		return "CreateMultipartUpload"
 	case r.Method == http.MethodPost:
