@@ -12,6 +12,12 @@ import (
 // publishing. Under Options.Atomic, where that is forbidden, src must stay
 // until the file is published. A range too short to be a part is fetched.
 func (f *File) CopyFrom(src Object, at, dst, n int64) error {
+	whole := dst == 0 && n == src.Size && n >= f.Size()
+	short := n < f.engine.o.Limits.MinPart && !whole
+	if short { // before op: who waits for this must be able to give memory
+		f.engine.fetching.Lock()
+		defer f.engine.fetching.Unlock()
+	}
 	f.op.Lock()
 	defer f.op.Unlock()
 	if at < 0 || n < 0 || at+n > src.Size {
@@ -23,8 +29,7 @@ func (f *File) CopyFrom(src Object, at, dst, n int64) error {
 	if err := f.admit(dst, n); err != nil {
 		return err
 	}
-	whole := dst == 0 && n == src.Size && n >= f.Size()
-	if n < f.engine.o.Limits.MinPart && !whole {
+	if short {
 		return f.fetchInto(src, at, dst, n)
 	}
 	if err := f.place(extent{lo: dst, hi: dst + n, src: &src, at: at}); err != nil {
@@ -106,7 +111,8 @@ func (f *File) lay(x extent) {
 
 // fetchInto copies bytes, fewer than a part has, through memory. All are read
 // before the first is written, since writing may publish the file, of which
-// src may be the present version. op is held.
+// src may be the present version. One file at a time does so, since these
+// bytes come on top of the budget. op and the engine's fetching are held.
 func (f *File) fetchInto(src Object, at, dst, n int64) error {
 	p := make([]byte, n)
 	if err := f.engine.store.ReadRange(context.Background(), src, at, p); err != nil {

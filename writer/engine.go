@@ -107,6 +107,7 @@ type Engine struct {
 	sheddable atomic.Bool  // there may be blocks whose bytes S3 has too
 	readers   readers
 	searching sync.Mutex // held while somebody looks for files to publish
+	fetching  sync.Mutex // held while a range shorter than a part is copied through memory; taken before a file's op
 
 	mu    sync.Mutex // guards what follows and spare; never held across I/O
 	files map[*File]struct{}
