@@ -253,32 +253,29 @@ func (f *file) cacheFlags() (flags uint32) {
 }
 
 // unlink removes the object; what is not published never will be, while whoever
-// has the file open goes on with it. A publish that was under way may end after
-// the object was removed, so then it is removed once more.
+// has the file open goes on with it.
 func (f *file) unlink() error {
-	f.mu.Lock()
-	content, exists, etag := f.content, f.object.Key != "" || f.covers, f.object.ETag
-	f.mu.Unlock()
-	if exists {
-		if err := f.tree.bucket.DeleteObject(f.tree.ctx, f.currentKey()); err != nil {
-			return err
-		}
+	remove := f.remove
+	if c := f.current(); c != nil {
+		remove = func() error { return c.Unlink(f.remove) }
+	}
+	if err := remove(); err != nil {
+		return err
 	}
 	f.orphan()
-	if content == nil {
-		return nil
-	}
-	unlinkContent(content)
-	if object, ok := content.Object(); ok && object.ETag != etag {
-		return f.tree.bucket.DeleteObject(f.tree.ctx, object.Key)
-	}
 	return nil
 }
 
-// unlinkContent returns when c is not being published and never will be.
-func unlinkContent(c *writer.File) {
-	c.Unlink()
-	_ = c.Publish() // has nothing to do, after the one that was under way
+// remove deletes the object, if there is one.
+func (f *file) remove() error {
+	there := f.covering()
+	if c := f.current(); c != nil && !there {
+		_, there = c.Object() // of a publish that was under way
+	}
+	if !there {
+		return nil
+	}
+	return f.tree.bucket.DeleteObject(f.tree.ctx, f.currentKey())
 }
 
 // orphan takes the file's name away.

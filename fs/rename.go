@@ -166,7 +166,7 @@ func (t *Tree) replace(f *file) {
 	}
 	f.orphan()
 	if c := f.current(); c != nil {
-		unlinkContent(c)
+		_ = c.Unlink(func() error { return nil })
 	}
 }
 

@@ -44,7 +44,9 @@
 // Memory is had in blocks of Options.BlockSize. A writer that finds none free
 // takes, in this order: blocks whose bytes S3 has too; blocks that parts in
 // flight give back; blocks of other files, the coldest first, which are sent
-// early or published for the purpose; and its own. A publish may itself need
+// early or published for the purpose; and its own. A file that was unlinked
+// can be published no more: it gives its bytes up when nobody else has any to
+// give, and reading them is then an error. A publish may itself need
 // memory, to fetch the surroundings of small edits: a reserve of one part is
 // set aside for that, and one publish at a time may use it. So somebody can
 // always go on.

@@ -121,7 +121,7 @@ func (f *File) fail(err error) {
 	case f.exclusive && errors.Is(err, ErrPrecondition):
 		err = fmt.Errorf("%w: %w", ErrExists, err)
 	case isStale(err):
-		err, keep = fmt.Errorf("%w: %w", ErrStale, err), f.upload != nil
+		err, keep = fmt.Errorf("%w: %w", ErrStale, err), f.upload != nil && !f.unlinked
 	}
 	f.err = err
 	f.become(failed)
@@ -343,16 +343,6 @@ func (f *File) Rename(key string, exclusive bool) error {
 	}
 	f.key, f.exclusive, f.absent = key, exclusive, false
 	return f.alive()
-}
-
-// Unlink tells the file that its name has been removed. It can be written and
-// read on, as far as that needs nothing to be published (else ErrUnlinked), but
-// never becomes an object: Publish has nothing to do, and Release aborts the
-// upload.
-func (f *File) Unlink() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.unlinked = true
 }
 
 // Moved tells a clean file that the object it holds is now object: a copy of

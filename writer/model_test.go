@@ -43,9 +43,10 @@ func TestAnyWritePatternUniform(t *testing.T) {
 
 // model is an engine with its files, and what they must hold.
 type model struct {
-	store  *s3fake.Store
-	engine *writer.Engine
-	files  []*modelFile
+	store    *s3fake.Store
+	engine   *writer.Engine
+	files    []*modelFile
+	unlinked *modelFile // the file that lost its name last
 }
 
 type modelFile struct {
@@ -89,6 +90,8 @@ func (m *model) steps(t *rapid.T) map[string]func(*rapid.T) {
 		"publish":  m.publish,
 		"reopen":   m.reopen,
 		"copy":     m.copy,
+		"unlink":   m.unlink,
+		"nameless": m.goOn,
 		"drain":    func(t *rapid.T) { must(t, m.file(t).Drain()) },
 		"":         m.sizes,
 	}
@@ -227,6 +230,54 @@ func (m *model) copy(t *rapid.T) {
 	to.put(slices.Clone(from.want[at:at+n]), int(dst))
 }
 
+// unlink takes a file's name away, and begins a new one of that name.
+func (m *model) unlink(t *rapid.T) {
+	f := m.file(t)
+	must(t, f.Unlink(func() error { m.store.Remove(f.key); return nil }))
+	m.forget(t)
+	m.unlinked = &modelFile{File: f.File, key: f.key, want: f.want}
+	f.File, f.want, f.published = m.engine.Create(f.key, writer.FileOptions{}), []byte{}, nil
+}
+
+// forget closes the file without a name, which must not become an object.
+func (m *model) forget(t *rapid.T) {
+	if f := m.unlinked; f != nil {
+		m.unlinked = nil
+		_ = f.Close() // may have lost its base
+	}
+}
+
+// goOn writes to the file without a name, and reads all of it: each byte is
+// right or cannot be read.
+func (m *model) goOn(t *rapid.T) {
+	f := m.unlinked
+	if f == nil {
+		return
+	}
+	p := fresh(rapid.IntRange(1, 40).Draw(t, "length"))
+	off := rapid.IntRange(0, len(f.want)).Draw(t, "offset")
+	if off+len(p) > int(m.engine.MaxFileSize()) {
+		return
+	}
+	switch _, err := f.WriteAt(p, int64(off)); {
+	case errors.Is(err, writer.ErrStale):
+		return
+	default:
+		must(t, err)
+	}
+	f.put(p, off)
+	for at := range f.want {
+		var got [1]byte
+		_, err := f.ReadAt(got[:], int64(at))
+		if errors.Is(err, writer.ErrUnlinked) || errors.Is(err, writer.ErrStale) {
+			continue
+		}
+		if must(t, err); got[0] != f.want[at] {
+			t.Fatalf("byte %d of the unlinked file is %d, want %d", at, got[0], f.want[at])
+		}
+	}
+}
+
 // sizes is what must hold at every moment.
 func (m *model) sizes(t *rapid.T) {
 	for _, f := range m.files {
@@ -248,6 +299,7 @@ func (m *model) close(t *rapid.T) {
 			t.Fatalf("write after close: %v", err)
 		}
 	}
+	m.forget(t)
 	if left := m.store.Uploads(); len(left) > 0 {
 		t.Fatalf("uploads left behind: %v", left)
 	}

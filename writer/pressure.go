@@ -149,34 +149,50 @@ func (e *Engine) relieve(f *File) bool {
 
 // publishColdest begins to publish files other than f, unless so many are
 // under way or so much is in flight that memory will come back soon anyway.
+// Files without a name lose what they give up, so they come last, one by one.
 func (e *Engine) publishColdest(f *File) {
 	enough := func() bool {
 		return e.relieving.Load() >= relievers || e.inFlight.Load()*4*e.o.PartSize >= e.o.Memory
 	}
-	if enough() {
-		return
-	}
+	var nameless []*File
 	for _, other := range e.coldest() {
-		if other == f || !other.op.TryLock() {
-			continue
+		switch {
+		case enough():
+			return
+		case other == f:
+		case other.nameless():
+			nameless = append(nameless, other)
+		default:
+			e.askToGiveWay(other)
 		}
-		if !other.burdened() {
-			other.op.Unlock()
-			continue
-		}
-		e.relieving.Add(1)
-		e.undertake(func() {
-			// An error is latched in that file, whose own program hears of it.
-			gave, _ := other.giveWay()
-			other.gaveWay(gave)
-			other.op.Unlock()
-			e.relieving.Add(-1)
-			e.returned()
-		})
-		if enough() {
+	}
+	for _, other := range nameless {
+		if e.relieving.Load() > 0 || e.inFlight.Load() > 0 {
 			return
 		}
+		e.askToGiveWay(other)
 	}
+}
+
+// askToGiveWay frees the memory of a file in the background, unless it is busy
+// or has none to give.
+func (e *Engine) askToGiveWay(other *File) {
+	if !other.op.TryLock() {
+		return
+	}
+	if !other.burdened() {
+		other.op.Unlock()
+		return
+	}
+	e.relieving.Add(1)
+	e.undertake(func() {
+		// An error is latched in that file, whose own program hears of it.
+		gave, _ := other.giveWay()
+		other.gaveWay(gave)
+		other.op.Unlock()
+		e.relieving.Add(-1)
+		e.returned()
+	})
 }
 
 // returned makes those who wait for memory look for blocks that can be given
@@ -211,23 +227,37 @@ func (f *File) giveWay() (bool, error) {
 		return true, nil
 	}
 	f.mu.Lock()
-	if f.state != dirty {
+	switch {
+	case f.state != dirty:
 		defer f.mu.Unlock()
 		return false, f.alive()
+	case f.unlinked:
+		defer f.mu.Unlock()
+		return f.forgo(), nil
 	}
-	segments, made := f.segments(f.size), f.partCount()
+	empty := f.size == 0 && f.upload == nil
 	f.mu.Unlock()
-	pieces := plan(segments, made+1, f.engine.o)
-	if k := f.early(pieces, made); k > 0 {
-		return true, f.emitAll(pieces[:k])
+	if n, err := f.emitEarly(); n > 0 || err != nil {
+		return true, err
 	}
 	if err := f.mayPublish(); err != nil {
 		return false, errors.Join(errNoMemory, err)
 	}
-	if len(segments) == 0 && made == 0 { // an empty file has nothing to give
+	if empty { // has nothing to give
 		return false, nil
 	}
 	return true, f.publish()
+}
+
+// emitEarly makes parts of what can be, although the file goes on and the last
+// of them is shorter than planned, and tells how many; op is held.
+func (f *File) emitEarly() (int, error) {
+	f.mu.Lock()
+	segments, made := f.segments(f.size), f.partCount()
+	f.mu.Unlock()
+	pieces := plan(segments, made+1, f.engine.o)
+	k := f.early(pieces, made)
+	return k, f.emitAll(pieces[:k])
 }
 
 // early tells how many pieces may be sent although the file goes on: whole

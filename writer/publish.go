@@ -361,11 +361,18 @@ func (f *File) dirtyBlocks() []int64 {
 	return all
 }
 
-// Drain waits until S3 holds all parts that are under way, and gives the
-// latched error. It publishes nothing.
+// Drain sends what can be parts already, and again those that changed, waits
+// until S3 holds them all, and gives the latched error. It publishes nothing;
+// what is too short for a part stays in memory.
 func (f *File) Drain() error {
 	f.op.Lock()
 	defer f.op.Unlock()
+	if f.Dirty() && !f.nameless() {
+		f.resend()
+		if _, err := f.emitEarly(); err != nil {
+			return err
+		}
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.quiet()
@@ -378,7 +385,7 @@ func (f *File) Park() error {
 	f.op.Lock()
 	defer f.op.Unlock()
 	f.mu.Lock()
-	if f.state != dirty || f.size == 0 {
+	if f.state != dirty || f.unlinked || f.size == 0 {
 		f.mu.Unlock()
 		return f.Discard()
 	}

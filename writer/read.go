@@ -3,6 +3,7 @@ package writer
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 )
 
@@ -29,6 +30,9 @@ func (f *File) ReadAt(p []byte, off int64) (n int, err error) {
 		if err := f.readAll(fetches); err != nil {
 			if f.replacedSince(of) {
 				continue
+			}
+			if isStale(err) {
+				err = fmt.Errorf("%w: %w", ErrStale, err)
 			}
 			return 0, err
 		}
@@ -105,7 +109,10 @@ func (f *File) look(lo, hi int64) (x extent, bytes []byte, err error) {
 		}
 		return extent{lo: lo, hi: hi}, nil, nil
 	}
-	return f.below.at(lo, hi), nil, nil
+	if x = f.below.at(lo, hi); x.src == gone {
+		return extent{}, nil, errNotReadable
+	}
+	return x, nil, nil
 }
 
 // appendFetch adds the range x, to be read into p, to fetches, and joins it

@@ -270,6 +270,36 @@ func TestParkLeavesAnUploadThatCanBeCompleted(t *testing.T) {
 	}
 }
 
+// TestDrainSendsWhatCanBeAPart: what is long enough for a part is sent before
+// the part is full, the rest stays in memory, and nothing is published.
+func TestDrainSendsWhatCanBeAPart(t *testing.T) {
+	store, engine := open(t, writer.Options{})
+	f, want := engine.Create("key", writer.FileOptions{}), pattern(24*miB)
+	drain := func() {
+		t.Helper()
+		if err := f.Drain(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(t, f, want[:miB], 0)
+	drain()
+	requests(t, store, map[string]int{})
+	write(t, f, want[miB:7*miB], miB)
+	drain()
+	requests(t, store, map[string]int{s3op.CreateMultipartUpload: 1, s3op.UploadPart: 1})
+	write(t, f, want[7*miB:], 7*miB)
+	write(t, f, want[:miB], 0)
+	drain() // 7 to 17, the rest, and the first again
+	requests(t, store, map[string]int{s3op.CreateMultipartUpload: 1, s3op.UploadPart: 4})
+	if keys := store.Keys(); len(keys) > 0 {
+		t.Errorf("published: %v", keys)
+	}
+	closeFile(t, f)
+	if got, _ := store.Bytes("key"); !bytes.Equal(got, want) {
+		t.Error("the object is not what was written")
+	}
+}
+
 func TestAtomicRefusesWhatNeedsAPublish(t *testing.T) {
 	store, engine := open(t, writer.Options{Atomic: true})
 	f, want := engine.Create("key", writer.FileOptions{}), pattern(100*miB)

@@ -64,7 +64,7 @@ func (f *File) fetchSmallBase(lo, hi int64) error {
 	}
 	f.mu.Lock()
 	end := f.below.end()
-	needed := f.state == clean && end > 0 && end <= f.engine.o.Limits.MinCopySource && (lo > 0 || hi < end)
+	needed := f.state == clean && !f.unlinked && end > 0 && end <= f.engine.o.Limits.MinCopySource && (lo > 0 || hi < end)
 	f.mu.Unlock()
 	if !needed {
 		return nil
@@ -188,6 +188,11 @@ func (f *File) advance() error {
 		if err := f.alive(); err != nil {
 			f.mu.Unlock()
 			return err
+		}
+		if f.unlinked {
+			f.mu.Unlock()
+			f.due = f.engine.o.PartSize
+			return nil
 		}
 		segments := f.segments(f.size)
 		made := f.partCount()

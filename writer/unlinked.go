@@ -1,0 +1,81 @@
+package writer
+
+// gone stands for what a file without a name has given up: bytes that nobody
+// can read any more. It is compared by its address.
+var gone = &Object{}
+
+// Unlink calls remove, which is to remove the object that bears the file's
+// name, while nothing is published. After it has succeeded the file is never
+// published again: Publish has nothing to do, and the upload is aborted. The
+// file can be written and read on in memory. Where the budget is exhausted it
+// gives its bytes up, last of all files, since there is no place to put them:
+// reading those is ErrUnlinked. An error of remove is returned, and the file
+// is what it was.
+func (f *File) Unlink(remove func() error) error {
+	f.op.Lock()
+	defer f.op.Unlock()
+	f.setUnlinked(true)
+	if err := remove(); err != nil {
+		f.setUnlinked(false)
+		return err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.state == clean || f.state == dirty {
+		f.detach()
+	}
+	return nil
+}
+
+func (f *File) setUnlinked(is bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.unlinked = is
+}
+
+// nameless tells whether the file has been unlinked.
+func (f *File) nameless() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.unlinked
+}
+
+// detach takes the file's content out of S3's hands as far as it can be had:
+// the running upload will never be completed, and the object is gone. op and
+// mu are held.
+func (f *File) detach() {
+	if f.upload != nil {
+		for _, p := range f.upload.parts {
+			switch {
+			case p.src != nil && !p.based:
+				f.below.put(p.piece)
+			case p.src == nil && !p.kept:
+				f.forsake(p.lo, p.hi)
+			}
+		}
+		f.leaveUpload(false)
+	}
+	for _, b := range f.blocks {
+		b.dirty = true
+	}
+	f.changed()
+}
+
+// forsake notes that the bytes [lo, hi), as far as they are not in a block, are
+// gone; mu is held.
+func (f *File) forsake(lo, hi int64) {
+	f.below.put(extent{lo: lo, hi: hi, src: gone, at: lo})
+}
+
+// forgo gives up what a file without a name holds in memory, and tells whether
+// that was anything; mu is held.
+func (f *File) forgo() bool {
+	size, held := f.engine.o.BlockSize, len(f.blocks) > 0
+	for i, b := range f.blocks {
+		for _, v := range b.valid {
+			f.forsake(i*size+v.lo, i*size+v.hi)
+		}
+		f.drop(i, b)
+	}
+	return held
+}
