@@ -41,6 +41,21 @@ func TestAnyWritePatternUniform(t *testing.T) {
 	})
 }
 
+// TestAnyWritePatternFewParts is the same where part numbers run out all the
+// time.
+func TestAnyWritePatternFewParts(t *testing.T) {
+	limits := writer.Limits{MaxParts: 5, MinPart: 8, MaxPart: 1024, MaxCopy: 1024, MinCopySource: 8, MaxObject: 1000}
+	rapid.Check(t, func(t *rapid.T) {
+		m := newModel(t, s3fake.New(s3fake.Options{Limits: limits, Checksum: writer.CRC64NVME}), func(o *writer.Options) {
+			o.Limits = limits
+		})
+		steps := m.steps(t)
+		delete(steps, "copy") // over zeros, which must be sent, there are too few numbers for it
+		t.Repeat(steps)
+		m.close(t)
+	})
+}
+
 // model is an engine with its files, and what they must hold.
 type model struct {
 	store    *s3fake.Store

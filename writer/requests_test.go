@@ -322,6 +322,31 @@ func TestAtomicRefusesWhatNeedsAPublish(t *testing.T) {
 	}
 }
 
+// TestFoldKeepsLaterChanges: where part numbers run out, the file is published
+// in steps, and the changes that a step leaves out are kept.
+func TestFoldKeepsLaterChanges(t *testing.T) {
+	limits := writer.Limits{MaxParts: 5, MinPart: 64, MaxPart: 8192, MaxCopy: 8192, MinCopySource: 64, MaxObject: 20_000}
+	store := s3fake.New(s3fake.Options{Limits: limits, Checksum: writer.CRC64NVME})
+	engine, err := writer.New(store, writer.Options{PartSize: 128, BlockSize: 64, Memory: 512, MaxHole: 3000, Limits: limits})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, want := engine.Create("key", writer.FileOptions{}), pattern(1400)
+	write(t, f, want[700:], 700)
+	write(t, f, want[:700], 0)
+	got := make([]byte, len(want))
+	if _, err := f.ReadAt(got, 0); err != nil || !bytes.Equal(got, want) {
+		t.Errorf("read back: %v, equal %v", err, bytes.Equal(got, want))
+	}
+	closeFile(t, f)
+	if got, _ := store.Bytes("key"); !bytes.Equal(got, want) {
+		t.Error("the object is not what was written")
+	}
+	if err := engine.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestLimitsAreErrors(t *testing.T) {
 	_, engine := open(t, writer.Options{MaxHole: 100})
 	f := engine.Create("key", writer.FileOptions{})

@@ -233,12 +233,14 @@ func (f *File) forgetPart(p *part) (blocks int) {
 	return f.dropWithin(p.lo, p.hi)
 }
 
-// dropWithin drops the blocks that lie within [lo, hi) and are not being sent,
-// and tells how many; mu is held.
+// dropWithin drops the blocks that lie within [lo, hi), hold nothing that S3
+// lacks and are not being sent, and tells how many. Where a file is folded
+// there are changes over what is copied, which wait for the next upload; mu is
+// held.
 func (f *File) dropWithin(lo, hi int64) (blocks int) {
 	size := f.engine.o.BlockSize
 	for i := (lo + size - 1) / size; (i+1)*size <= hi; i++ {
-		if b := f.blocks[i]; b != nil && b.sending == 0 {
+		if b := f.blocks[i]; b != nil && !b.dirty && b.sending == 0 {
 			f.drop(i, b)
 			blocks++
 		}
