@@ -15,8 +15,8 @@ func (f *File) CopyFrom(src Object, at, dst, n int64) error {
 	whole := dst == 0 && n == src.Size && n >= f.Size()
 	short := n < f.engine.o.Limits.MinPart && !whole
 	if short { // before op: who waits for this must be able to give memory
-		f.engine.fetching.Lock()
-		defer f.engine.fetching.Unlock()
+		f.engine.fetching <- struct{}{}
+		defer func() { <-f.engine.fetching }()
 	}
 	f.op.Lock()
 	defer f.op.Unlock()
@@ -112,7 +112,7 @@ func (f *File) lay(x extent) {
 // fetchInto copies bytes, fewer than a part has, through memory. All are read
 // before the first is written, since writing may publish the file, of which
 // src may be the present version. One file at a time does so, since these
-// bytes come on top of the budget. op and the engine's fetching are held.
+// bytes come on top of the budget. op and the engine's right to fetch are held.
 func (f *File) fetchInto(src Object, at, dst, n int64) error {
 	p := make([]byte, n)
 	if err := f.engine.store.ReadRange(context.Background(), src, at, p); err != nil {

@@ -101,13 +101,16 @@ type Engine struct {
 	reserve chan struct{}
 	spare   []memory.Block
 
+	// fetching holds the one right to copy a range shorter than a part through
+	// memory outside the pool. It is taken before a file's op.
+	fetching chan struct{}
+
 	tick      atomic.Int64 // counts changes of files, to find the coldest
 	inFlight  atomic.Int64 // parts being made: memory is coming back
 	relieving atomic.Int64 // files being published to free their memory
 	sheddable atomic.Bool  // there may be blocks whose bytes S3 has too
 	readers   readers
 	searching sync.Mutex // held while somebody looks for files to publish
-	fetching  sync.Mutex // held while a range shorter than a part is copied through memory; taken before a file's op
 
 	mu    sync.Mutex // guards what follows and spare; never held across I/O
 	files map[*File]struct{}
@@ -134,7 +137,7 @@ func New(store Store, o Options) (*Engine, error) {
 	e := &Engine{
 		store: store, o: o, pool: pool, slots: newSlots(o.Concurrency),
 		zeros:   make(memory.Block, o.BlockSize),
-		reserve: make(chan struct{}, 1), files: map[*File]struct{}{},
+		reserve: make(chan struct{}, 1), fetching: make(chan struct{}, 1), files: map[*File]struct{}{},
 	}
 	e.idle = time.AfterFunc(idleTime, pool.Trim)
 	for range o.reserveBlocks() {
@@ -203,7 +206,7 @@ func (e *Engine) open() []*File {
 func (e *Engine) Create(key string, o FileOptions) *File {
 	f := e.newFile(key, o)
 	f.state = dirty
-	return f
+	return e.register(f)
 }
 
 // Open begins to change the object base, which the new version will replace
@@ -216,13 +219,18 @@ func (e *Engine) Open(base Object, o FileOptions) *File {
 	if base.Size > 0 {
 		f.below.put(extent{hi: base.Size, src: &base})
 	}
-	return f
+	return e.register(f)
 }
 
 func (e *Engine) newFile(key string, o FileOptions) *File {
 	f := &File{engine: e, key: key, attrs: o.Attributes, exclusive: o.Exclusive, absent: o.Absent, blocks: map[int64]*block{}}
 	f.cond.L = &f.mu
 	f.due = e.o.PartSize
+	return f
+}
+
+// register makes a file, whole by now, known to those who look for memory.
+func (e *Engine) register(f *File) *File {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.idle.Stop()
