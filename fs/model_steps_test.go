@@ -249,7 +249,7 @@ func (m *posixModel) copied(from, to *descriptor, at, dst, n int, err error) {
 	m.t.Helper()
 	if from != to && from.file.gone && err == unix.ESTALE { // some may have been copied before
 		from.file.lost, to.file.content = true, nil
-		m.must(unix.Ftruncate(to.fd, 0))
+		m.done(to.file, unix.Ftruncate(to.fd, 0))
 		return
 	}
 	if m.done(to.file, err) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -159,6 +160,47 @@ func TestAtomicIsAsLongAsOneUpload(t *testing.T) {
 	}
 	m.close(f)
 	m.expect("f", string(content[:n]))
+}
+
+// TestFsyncThatOnlySends sends what can be a part, publishes nothing, and tells
+// what went wrong.
+func TestFsyncThatOnlySends(t *testing.T) {
+	m := mount(t, settings{Engine: tiny(), Options: fs.Options{Fsync: fs.FsyncUpload}})
+	content := pattern(2000)
+	f := m.openFile("f", os.O_RDWR|os.O_CREATE)
+	m.write(f, content, 0)
+	for range 2 { // the second has nothing more to do
+		if err := f.Sync(); err != nil {
+			t.Fatal(err)
+		}
+		var sent int64
+		for _, size := range m.parts("f") {
+			sent += size
+		}
+		if len(m.keys()) > 0 || 2000-sent >= 128 { // fewer bytes are no part
+			t.Errorf("after fsync S3 holds %d of 2000 bytes, objects: %v", sent, m.keys())
+		}
+	}
+	m.write(f, content, 2000)
+	m.write(f, []byte("header"), 0)
+	if err := f.Sync(); err != nil {
+		t.Fatal(err)
+	}
+	m.close(f)
+	want := slices.Concat(content, content)
+	copy(want, "header")
+	m.expect("f", string(want))
+
+	m.call("Fail", s3op.UploadPart, &None{})
+	g := m.openFile("g", os.O_RDWR|os.O_CREATE)
+	m.write(g, content[:400], 0)
+	if err := g.Sync(); !errors.Is(err, unix.EACCES) {
+		t.Errorf("fsync that S3 refuses: %v, want EACCES", err)
+	}
+	if err := g.Close(); !errors.Is(err, unix.EACCES) {
+		t.Errorf("the close after: %v, want EACCES", err)
+	}
+	m.call("Fail", "", &None{})
 }
 
 // TestUniformParts: the store refuses an upload of which not all parts but the
