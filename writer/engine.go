@@ -107,6 +107,7 @@ type Engine struct {
 
 	tick      atomic.Int64 // counts changes of files, to find the coldest
 	inFlight  atomic.Int64 // parts being made: memory is coming back
+	held      atomic.Int64 // blocks that files have, without those of the reserve
 	relieving atomic.Int64 // files being published to free their memory
 	sheddable atomic.Bool  // there may be blocks whose bytes S3 has too
 	readers   readers
@@ -257,7 +258,7 @@ func (e *Engine) free(b *block) {
 	data, reserve := b.data, b.reserve
 	b.recycle()
 	if !reserve {
-		e.pool.Put(data)
+		e.put(data)
 		return
 	}
 	e.mu.Lock()

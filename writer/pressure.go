@@ -25,7 +25,7 @@ var errNoMemory = errors.New("the memory budget is exhausted")
 // file's own bytes are sent or published to get it if nothing else helps. op
 // is held.
 func (f *File) obtain(index int64) error {
-	data := f.engine.pool.TryGet()
+	data := f.engine.take()
 	if data == nil {
 		var err error
 		coming := func() bool { return f.engine.relieve(f) }
@@ -36,11 +36,26 @@ func (f *File) obtain(index int64) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if err := f.alive(); err != nil || f.blocks[index] != nil {
-		f.engine.pool.Put(data)
+		f.engine.put(data)
 		return err
 	}
 	f.blocks[index] = newBlock(data)
 	return nil
+}
+
+// take gives a block of memory for a file, nil if none is free.
+func (e *Engine) take() memory.Block {
+	b := e.pool.TryGet()
+	if b != nil {
+		e.held.Add(1)
+	}
+	return b
+}
+
+// put gives back what take gave.
+func (e *Engine) put(b memory.Block) {
+	e.held.Add(-1)
+	e.pool.Put(b)
 }
 
 // wait gives a block of memory for f: a free one, or one that holds what S3
@@ -48,11 +63,11 @@ func (f *File) obtain(index int64) error {
 // When nothing is coming it calls last, which tells whether it freed any.
 func (e *Engine) wait(f *File, coming func() bool, last func() (bool, error)) (memory.Block, error) {
 	for {
-		if b := e.pool.TryGet(); b != nil {
+		if b := e.take(); b != nil {
 			return b, nil
 		}
 		changed := e.pool.Changed()
-		if b := e.pool.TryGet(); b != nil {
+		if b := e.take(); b != nil {
 			return b, nil
 		}
 		if e.shed() {
@@ -82,7 +97,7 @@ func (e *Engine) wait(f *File, coming func() bool, last func() (bool, error)) (m
 // the longest first, and their first parts only when nothing else is left. It
 // tells whether there were any.
 func (e *Engine) shed() bool {
-	if e.shedReaders() {
+	if e.readersGiveWay() && e.shedReaders() {
 		return true
 	}
 	if !e.sheddable.Swap(false) {
@@ -98,6 +113,15 @@ func (e *Engine) shed() bool {
 		}
 	}
 	return false
+}
+
+// readersGiveWay tells whether what was read ahead is to be given up: they may
+// keep a quarter of the memory as long as parts in flight will give theirs back
+// anyway, for else a program that reads and writes in turn fetches the same
+// bytes again and again.
+func (e *Engine) readersGiveWay() bool {
+	held := e.pool.Used() - (e.held.Load()+int64(e.o.reserveBlocks()))*e.o.BlockSize
+	return held > e.o.Memory/4 || e.inFlight.Load() == 0
 }
 
 // coldest gives the open files, those that were not changed for the longest

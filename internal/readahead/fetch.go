@@ -82,13 +82,20 @@ func (r *Reader) run(ctx context.Context, f *fetch, p [][]byte) {
 	r.giveBack(f)
 }
 
-// reserve is the share of the budget, 1/reserve, that read-ahead leaves to the
-// writers, who would otherwise find it full whenever they begin.
-const reserve = 4
+const (
+	// reserve is the share of the budget, 1/reserve, that read-ahead leaves to
+	// the writers, who would otherwise find it full whenever they begin.
+	reserve = 4
+	// floor is the share of the budget, 1/floor, that a reader may have of the
+	// reserve too: a program that reads and writes in turn would otherwise fetch
+	// each piece by a GET of its own.
+	floor = 16
+)
 
 // takeBlocks gives n blocks of the pool or nil.
 func (r *Reader) takeBlocks(n int) []memory.Block {
-	if r.pool.Used()+int64(n)*memory.BlockSize > r.pool.Size()-r.pool.Size()/reserve {
+	size, more := r.pool.Size(), int64(n)*memory.BlockSize
+	if r.pool.Used()+more > size-size/reserve && r.held()+more > size/floor {
 		return nil
 	}
 	blocks := make([]memory.Block, 0, n)
@@ -101,6 +108,14 @@ func (r *Reader) takeBlocks(n int) []memory.Block {
 		blocks = append(blocks, b)
 	}
 	return blocks
+}
+
+// held is how many bytes of memory the reader has. Called under mu.
+func (r *Reader) held() (bytes int64) {
+	for _, f := range r.fetches {
+		bytes += int64(len(f.blocks)) * memory.BlockSize
+	}
+	return bytes
 }
 
 // giveBack returns the memory of f where nobody can need it any more: it
