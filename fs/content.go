@@ -28,7 +28,8 @@ func (f *file) changeable() (*writer.File, error) {
 	if c := f.current(); c != nil {
 		return c, nil
 	}
-	if f.isUnlinked() {
+	unlinked := f.isUnlinked()
+	if unlinked && !f.isAside() {
 		return nil, writer.ErrUnlinked
 	}
 	base, err := f.base()
@@ -40,6 +41,9 @@ func (f *file) changeable() (*writer.File, error) {
 	}
 	f.accept(base)
 	c := f.tree.engine.Open(base, writer.FileOptions{Attributes: f.attributes()})
+	if unlinked {
+		_ = c.Unlink(func() error { return nil }) // the object is gone already
+	}
 	f.install(c)
 	return c, nil
 }
@@ -308,6 +312,13 @@ func (f *file) drop() {
 	}
 	f.tree.removeOpen(f)
 	f.dropReaders()
+	f.mu.Lock()
+	aside := f.aside
+	f.aside = nil
+	f.mu.Unlock()
+	if aside != nil {
+		f.tree.deleteAside(*aside)
+	}
 }
 
 // dropReaders gives back the memory of reading. f.io is write-held.

@@ -74,6 +74,9 @@ func (d *dir) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (*gof
 	if errno != 0 {
 		return nil, errno
 	}
+	if name == asideDir {
+		return nil, syscall.ENOENT
+	}
 	dirKey, _ := split(key)
 	if f := d.tree.openFile(dirKey, name); f != nil {
 		f.fill(&out.Attr)
@@ -228,6 +231,9 @@ func (d *dir) Create(ctx context.Context, name string, flags, mode uint32, out *
 func (d *dir) newKey(name string) (string, syscall.Errno) {
 	if d.tree.o.ReadOnly {
 		return "", syscall.EROFS
+	}
+	if name == asideDir {
+		return "", syscall.EPERM
 	}
 	return d.childKey(name)
 }

@@ -35,6 +35,7 @@ var errnos = []struct {
 	{writer.ErrConflict, syscall.EBUSY}, // someone else changes the same key now
 	{writer.ErrAccess, syscall.EACCES},
 	{writer.ErrCredentials, syscall.EACCES},
+	{writer.ErrLocked, syscall.EPERM},    // object lock; the log has S3's reason
 	{writer.ErrArchived, syscall.EACCES}, // as mount-s3 does; the log says to restore it
 	{writer.ErrQuota, syscall.ENOSPC},
 	{writer.ErrNoSuchBucket, syscall.EIO}, // not ENOENT: the name may well exist

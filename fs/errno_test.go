@@ -41,6 +41,7 @@ func TestEveryClassOfErrorHasAnErrno(t *testing.T) {
 		"ErrConflict":     {writer.ErrConflict, syscall.EBUSY},
 		"ErrAccess":       {writer.ErrAccess, syscall.EACCES},
 		"ErrCredentials":  {writer.ErrCredentials, syscall.EACCES},
+		"ErrLocked":       {writer.ErrLocked, syscall.EPERM},
 		"ErrArchived":     {writer.ErrArchived, syscall.EACCES},
 		"ErrQuota":        {writer.ErrQuota, syscall.ENOSPC},
 		"ErrTooLarge":     {writer.ErrTooLarge, syscall.EFBIG},

@@ -33,6 +33,7 @@ type file struct {
 
 	// mu, the node's, guards what follows; it is never held across I/O.
 	object  writer.Object         // the newest version known; without a Key there is none
+	aside   *writer.Object        // what was put aside for those who have the file open; it is object then
 	covers  bool                  // without object: the key has one that publishing will replace
 	asked   time.Time             // when S3 told of it
 	headed  bool                  // object.Attributes are known
@@ -255,6 +256,27 @@ func (f *file) cacheFlags() (flags uint32) {
 // unlink removes the object; what is not published never will be, while whoever
 // has the file open goes on with it.
 func (f *file) unlink() error {
+	f.mu.Lock()
+	open := len(f.handles) > 0
+	f.mu.Unlock()
+	if !open {
+		return f.unlinkNow()
+	}
+	f.io.Lock()
+	defer f.io.Unlock()
+	aside, ok := f.putAside()
+	err := f.unlinkNow()
+	switch {
+	case ok && err == nil:
+		f.setAside(aside)
+	case ok:
+		f.tree.deleteAside(aside)
+	}
+	return err
+}
+
+// unlinkNow is unlink without regard to who has the file open.
+func (f *file) unlinkNow() error {
 	remove := f.remove
 	if c := f.current(); c != nil {
 		remove = func() error { return c.Unlink(f.remove) }

@@ -62,6 +62,7 @@ func (t *Tree) onFlush(f flushed) verdict {
 // Flush is close(2) of one descriptor.
 func (h *handle) Flush(ctx context.Context) syscall.Errno {
 	f := h.file
+	h.flush(true)
 	if !h.writes {
 		return 0
 	}

@@ -21,6 +21,8 @@ type handle struct {
 	appends bool
 	opener  int // thread group, 0 if it cannot be seen
 
+	flushed bool // guarded by file.mu: a descriptor was closed, and none used since
+
 	dead error // guarded by file.mu: the content it wrote to has failed and was replaced
 
 	mu     sync.Mutex     // guards groups; held across reads of /proc, never of S3
@@ -73,6 +75,7 @@ func caller(ctx context.Context) uint32 {
 // Read fills p, and ends early only at the end of the file.
 func (h *handle) Read(_ context.Context, p []byte, off int64) (fuse.ReadResult, syscall.Errno) {
 	f := h.file
+	h.flush(false)
 	f.io.RLock()
 	defer f.io.RUnlock()
 	result, err := f.read(p, off)
@@ -95,6 +98,7 @@ func stale(err error) error {
 // Write takes p, which is the kernel's until the return.
 func (h *handle) Write(ctx context.Context, p []byte, off int64) (uint32, syscall.Errno) {
 	f := h.file
+	h.flush(false)
 	f.io.RLock()
 	defer f.io.RUnlock()
 	if err := h.failure(); err != nil {
@@ -184,6 +188,7 @@ func (h *handle) Release(context.Context) syscall.Errno {
 	}
 	if last {
 		f.closeReaders()
+		f.dropAside()
 	}
 	return 0
 }
@@ -201,6 +206,13 @@ func (h *handle) end(told bool) error {
 		f.count(err)
 	}
 	return err
+}
+
+// flush notes that a descriptor was closed, or that one is used.
+func (h *handle) flush(closed bool) {
+	h.file.mu.Lock()
+	defer h.file.mu.Unlock()
+	h.flushed = closed
 }
 
 // closeReaders ends reading unless somebody has opened the file again.

@@ -190,6 +190,10 @@ func (l *listing) merge(carry []entry, objects []writer.Object, prefixes []strin
 			l.tree.hide(p, reason)
 			continue
 		}
+		if name == asideDir {
+			l.tree.hideAside(p)
+			continue
+		}
 		dirs[name] = struct{}{}
 		entries = append(entries, entry{name: name, dir: true})
 	}

@@ -46,8 +46,8 @@ type settings struct {
 	Options fs.Options // without a log
 	Engine  writer.Options
 	Objects int // made under "many/" before the mount
-	// Directory makes it a directory bucket.
-	Directory bool
+	// Directory makes it a directory bucket, Versions one with versions.
+	Directory, Versions bool
 }
 
 // bucket is what a test can do to the bucket behind the mount.
@@ -102,7 +102,7 @@ type MountArgs struct {
 func (b *bucket) Mount(args MountArgs, _ *None) (err error) {
 	b.store = s3fake.New(s3fake.Options{
 		Limits: args.Settings.Engine.Limits, Checksum: writer.CRC64NVME, Uniform: args.Settings.Engine.UniformParts,
-		Directory: args.Settings.Directory,
+		Directory: args.Settings.Directory, Versions: args.Settings.Versions,
 	})
 	for i := range args.Settings.Objects {
 		b.store.Set(fmt.Sprintf("many/%06d", i), nil, writer.Attributes{})
@@ -261,6 +261,22 @@ func (b *bucket) FailNth(n int, _ *None) error {
 // LoseNth makes the answer to the n-th request from now on be lost.
 func (b *bucket) LoseNth(n int, _ *None) error {
 	b.store.FailNth(n, s3fake.LostAnswer)
+	return nil
+}
+
+// Close gives everything up while the kernel still asks.
+func (b *bucket) Close(None, *None) error {
+	b.tree.Close()
+	return nil
+}
+
+func (b *bucket) Archive(key string, _ *None) error {
+	b.store.Archive(key, "GLACIER")
+	return nil
+}
+
+func (b *bucket) Lock(key string, _ *None) error {
+	b.store.Lock(key)
 	return nil
 }
 

@@ -51,8 +51,27 @@ func (t *Tree) renameFile(f *file, to string, replaced *file, noReplace bool) er
 	return t.renameHeld(f, to, replaced, noReplace)
 }
 
-// renameHeld is renameFile for a file whose io is write-held.
+// renameHeld is renameFile for a file whose io is write-held. Who has the file
+// open that is replaced goes on with that.
 func (t *Tree) renameHeld(f *file, to string, replaced *file, noReplace bool) error {
+	if replaced == nil || replaced == f || !replaced.exists() {
+		return t.rename(f, to, replaced, noReplace)
+	}
+	replaced.io.Lock()
+	defer replaced.io.Unlock()
+	aside, ok := replaced.putAside()
+	err := t.rename(f, to, replaced, noReplace)
+	switch {
+	case ok && err == nil:
+		replaced.setAside(aside)
+	case ok:
+		t.deleteAside(aside)
+	}
+	return err
+}
+
+// rename gives f, whose io is write-held, another key.
+func (t *Tree) rename(f *file, to string, replaced *file, noReplace bool) error {
 	if c := f.current(); c != nil && !f.covering() {
 		if noReplace {
 			if err := t.absent(to); err != nil {

@@ -15,6 +15,7 @@ var (
 	ErrConflict     = errors.New("a conflicting operation is under way")
 	ErrAccess       = errors.New("access denied")
 	ErrCredentials  = errors.New("the credentials are missing, wrong or expired")
+	ErrLocked       = errors.New("the object is protected against being changed")
 	ErrArchived     = errors.New("the object is archived and must be restored first")
 	ErrQuota        = errors.New("the store has no room or the quota is used up")
 	ErrTooLarge     = errors.New("larger than the store takes")

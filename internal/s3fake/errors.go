@@ -51,6 +51,8 @@ var (
 	incompleteBody   = refuse("IncompleteBody", 400, writer.ErrInvalid, "You did not provide the number of bytes specified by the Content-Length")
 	keyTooLong       = refuse("KeyTooLongError", 400, writer.ErrInvalid, "Your key is too long")
 	renameSlash      = refuse("InvalidRequest", 400, writer.ErrInvalid, "Objects that end with a slash cannot be renamed")
+	invalidState     = refuse("InvalidObjectState", 403, writer.ErrArchived, "The operation is not valid for the object's storage class")
+	objectLocked     = refuse("AccessDenied", 403, writer.ErrLocked, "Access Denied because object protected by object lock.")
 	keyEmpty         = refuse("InvalidRequest", 400, writer.ErrInvalid, "The key is empty")
 	metadataTooLarge = refuse("MetadataTooLarge", 400, writer.ErrInvalid, "Your metadata headers exceed the maximum allowed metadata size")
 )

@@ -55,6 +55,8 @@ func (s *Store) create(key, etag string, attrs writer.Attributes, c content, sum
 func (s *Store) check(key string, cond writer.Condition) error {
 	o := s.objects[key]
 	switch {
+	case s.locked[key]:
+		return objectLocked
 	case cond.IfNoneMatch && o != nil:
 		return preconditionFailed
 	case cond.IfMatch != "" && o == nil:
@@ -75,6 +77,7 @@ func (s *Store) store(key, etag string, attrs writer.Attributes, c content, sum 
 	if o.Attributes.ContentType == "" {
 		o.Attributes.ContentType = "binary/octet-stream"
 	}
+	s.remember(o)
 	s.objects[key] = o
 	s.keys.Add(key)
 	return o.describe()
@@ -110,6 +113,9 @@ func (s *Store) source(named writer.Object) (*object, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	o := s.objects[named.Key]
+	if named.ByVersion {
+		o = s.history[named.Key][named.VersionID]
+	}
 	switch {
 	case o == nil:
 		return nil, noSuchKey
@@ -119,13 +125,22 @@ func (s *Store) source(named writer.Object) (*object, error) {
 	return o, nil
 }
 
+// readable is source for whoever needs its bytes.
+func (s *Store) readable(named writer.Object) (*object, error) {
+	o, err := s.source(named)
+	if err == nil {
+		err = o.archived()
+	}
+	return o, err
+}
+
 // CopyObject implements [writer.Store].
 func (s *Store) CopyObject(ctx context.Context, src writer.Object, key string, attrs writer.Attributes, cond writer.Condition) (writer.Object, error) {
 	return do(ctx, s, s3op.CopyObject, key, 0, func() (writer.Object, error) {
 		if err := checkNames(key, attrs); err != nil {
 			return writer.Object{}, err
 		}
-		from, err := s.source(src)
+		from, err := s.readable(src)
 		if err != nil {
 			return writer.Object{}, err
 		}
@@ -142,7 +157,7 @@ func (s *Store) CopyObject(ctx context.Context, src writer.Object, key string, a
 // ReadRange implements [writer.Store].
 func (s *Store) ReadRange(ctx context.Context, obj writer.Object, offset int64, p ...[]byte) error {
 	_, err := do(ctx, s, s3op.GetObject, obj.Key, 0, func() (struct{}, error) {
-		o, err := s.source(obj)
+		o, err := s.readable(obj)
 		if err != nil {
 			return struct{}{}, err
 		}
@@ -185,7 +200,13 @@ func (s *Store) HeadObject(ctx context.Context, key string) (writer.Object, erro
 // DeleteObject implements fs.Bucket.
 func (s *Store) DeleteObject(ctx context.Context, key string) error {
 	_, err := do(ctx, s, s3op.DeleteObject, key, 0, func() (struct{}, error) {
-		s.Remove(key)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.locked[key] {
+			return struct{}{}, objectLocked
+		}
+		delete(s.objects, key)
+		s.keys.Remove(key)
 		return struct{}{}, nil
 	})
 	return err

@@ -39,6 +39,8 @@ type Options struct {
 	MD5 bool
 	// Silent is a store whose listings do not tell which objects have metadata.
 	Silent bool
+	// Versions keeps every version of each key, as a versioned bucket does.
+	Versions bool
 	// Directory makes it a directory bucket (S3 Express One Zone).
 	Directory bool
 	// Latency is how long an operation takes; nil for no time at all.
@@ -53,13 +55,16 @@ type Store struct {
 	md5       bool
 	silent    bool
 	directory bool
+	versioned bool
 	latency   func(op string) time.Duration
 
 	mu      sync.Mutex // guards what follows; never held while waiting
 	fail    func(Call) Fault
 	counts  Counts
-	serial  uint64 // of the last ETag, upload ID or token given out
-	objects map[string]*object
+	serial  uint64             // of the last ETag, upload ID or token given out
+	objects map[string]*object // the current ones
+	locked  map[string]bool
+	history map[string]map[string]*object // in a versioned bucket, by key and version
 	uploads map[string]*upload
 	keys    s3keys.Set
 }
@@ -79,9 +84,11 @@ func New(o Options) *Store {
 		md5:       o.MD5,
 		silent:    o.Silent,
 		directory: o.Directory,
+		versioned: o.Versions,
 		latency:   o.Latency,
 		counts:    Counts{Requests: map[string]int{}},
 		objects:   map[string]*object{},
+		history:   map[string]map[string]*object{},
 		uploads:   map[string]*upload{},
 	}
 }

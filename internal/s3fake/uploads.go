@@ -61,7 +61,7 @@ func (s *Store) UploadPart(ctx context.Context, u writer.Upload, number int32, b
 // source needs no range, and the rule for small sources does not concern it.
 func (s *Store) UploadPartCopy(ctx context.Context, u writer.Upload, number int32, src writer.Object, offset, length int64) (writer.Part, error) {
 	return do(ctx, s, s3op.UploadPartCopy, u.Key, number, func() (writer.Part, error) {
-		from, err := s.source(src)
+		from, err := s.readable(src)
 		if err != nil {
 			return writer.Part{}, err
 		}

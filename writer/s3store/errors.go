@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strings"
 
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/smithy-go"
@@ -60,6 +61,7 @@ var codes = map[string]struct {
 	"NotSignedUp":                  {writer.ErrCredentials, none},
 
 	"InvalidObjectState": {writer.ErrArchived, none},
+	"ObjectLocked":       {writer.ErrLocked, none},
 
 	"QuotaExceeded":                  {writer.ErrQuota, none},
 	"InsufficientStorage":            {writer.ErrQuota, none},
@@ -183,9 +185,21 @@ func (f *failure) fromAnswer(api smithy.APIError, region string, err error) {
 	f.Err = &cause{text, err, region}
 	if known, ok := codes[f.Code]; ok && !(f.Code == "NotFound" && f.Status != http.StatusNotFound) {
 		f.Class, f.cure = known.class, known.remedy
-		return
+	} else {
+		f.Class, f.cure = byStatus(f.Status)
 	}
-	f.Class, f.cure = byStatus(f.Status)
+	if f.cure == none && isLock(text) {
+		f.Class = writer.ErrLocked
+	}
+}
+
+// isLock reports that object lock is what a refusal is about, for which S3 has
+// no code of its own: Amazon says AccessDenied ("... because object protected
+// by object lock"), MinIO and versitygw InvalidRequest ("Object is WORM
+// protected and cannot be overwritten").
+func isLock(text string) bool {
+	text = strings.ToLower(text)
+	return strings.Contains(text, "object lock") && strings.Contains(text, "protected") || strings.Contains(text, "worm protected")
 }
 
 // fromTransport classifies an error for want of an answer.
