@@ -41,21 +41,6 @@ func (f *File) CopyFrom(src Object, at, dst, n int64) error {
 	return f.capture(dst + n)
 }
 
-// spareNumbers publishes a file for which a copy of n bytes in its midst may
-// leave too few part numbers: once the copy is laid into the file, no step of a
-// fold can leave it out. op is held.
-func (f *File) spareNumbers(n int64) error {
-	o := f.engine.o
-	f.mu.Lock()
-	segments, made, changed := f.segments(f.size), f.partCount(), f.state == dirty
-	f.mu.Unlock()
-	needed := int64(made) + int64(len(plan(segments, made+1, o))) + n/o.Limits.MaxCopy + 3 // its own, and what it cuts in two
-	if !changed || needed <= int64(o.Limits.MaxParts) || f.mayPublish() != nil {
-		return nil
-	}
-	return f.publish()
-}
-
 // place puts x into the file; op is held.
 func (f *File) place(x extent) error {
 	f.mu.Lock()

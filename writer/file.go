@@ -1,11 +1,9 @@
 package writer
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"sync"
-	"time"
 )
 
 // state of a file's content.
@@ -129,70 +127,6 @@ func (f *File) fail(err error) {
 	f.leaveUpload(keep)
 	f.dropBlocks()
 	f.cond.Broadcast()
-}
-
-// leaveUpload ends the running upload: keep leaves it in S3, to be found by its
-// ID; else it is aborted once nothing is in flight. mu is held.
-func (f *File) leaveUpload(keep bool) {
-	u := f.upload
-	if u == nil {
-		return
-	}
-	f.upload, f.left = nil, u.id.ID
-	if !keep {
-		u.cancel()
-	}
-	f.leaving.Add(1)
-	f.engine.undertake(func() {
-		cutOff := time.AfterFunc(grace, u.cut)
-		f.mu.Lock()
-		for u.flight > 0 {
-			f.cond.Wait()
-		}
-		keep, f.left = keep && f.parked(u), u.id.ID
-		f.mu.Unlock()
-		u.cancel()
-		landed := cutOff.Stop()
-		f.engine.returned()
-		if !keep {
-			f.abort(u)
-		}
-		f.leaving.Done()
-		if !keep && !landed {
-			time.Sleep(grace)
-			f.abort(u)
-		}
-		u.cut()
-	})
-}
-
-// parked tells whether an upload that is to be left in S3 holds anything that
-// could be completed, and names it in the log; mu is held.
-func (f *File) parked(u *upload) bool {
-	n, bytes := 0, int64(0)
-	for n < len(u.parts) && u.parts[n].landed {
-		n, bytes = n+1, u.parts[n].hi
-	}
-	if n == 0 {
-		f.engine.o.Log.Warn("nothing could be parked: what was changed is lost, because the object it belongs to is gone", "key", f.key)
-		return false
-	}
-	f.engine.o.Log.Warn("upload parked: the parts sent stay in the bucket until it is completed or aborted",
-		"key", f.key, "upload_id", u.id.ID, "parts", n, "bytes", bytes)
-	return true
-}
-
-// abort gives the upload up; nothing of it is in flight any more.
-func (f *File) abort(u *upload) {
-	<-u.begun
-	if u.id.ID == "" {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), abortTimeout)
-	defer cancel()
-	if err := f.engine.store.AbortMultipartUpload(ctx, u.id); err != nil {
-		f.engine.o.Log.Error("upload left behind: it could not be aborted", "key", u.id.Key, "upload_id", u.id.ID, "error", err)
-	}
 }
 
 // dropBlocks gives back the memory of a file that failed or was closed; mu is
@@ -368,41 +302,4 @@ func (f *File) base(object Object) {
 	if object.Size > 0 {
 		f.below.put(extent{hi: object.Size, src: &object})
 	}
-}
-
-// Status is a snapshot of one file for people.
-type Status struct {
-	Key           string
-	Size          int64 // bytes
-	UploadID      string
-	State         string
-	PartsSent     int
-	PartsInFlight int
-	PartsRetained int
-	BytesSent     int64 // bytes that S3 has acknowledged, those sent again counted again
-	MemoryUsed    int64 // bytes of the budget
-	Err           error // latched
-}
-
-// Status describes the file.
-func (f *File) Status() Status {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	s := Status{
-		Key: f.key, Size: f.size, State: f.state.String(), Err: f.err, BytesSent: f.bytesSent,
-		MemoryUsed: int64(len(f.blocks)) * f.engine.o.BlockSize,
-	}
-	if s.UploadID = f.left; f.upload == nil {
-		return s
-	}
-	s.UploadID, s.PartsInFlight = f.upload.id.ID, f.upload.flight
-	for _, p := range f.upload.parts {
-		if p.state != inFlight {
-			s.PartsSent++
-		}
-		if p.kept {
-			s.PartsRetained++
-		}
-	}
-	return s
 }

@@ -3,9 +3,6 @@ package writer
 import (
 	"context"
 	"errors"
-	"fmt"
-	"slices"
-	"sort"
 )
 
 // Publish makes the content an object: durable and visible under its key when
@@ -72,19 +69,6 @@ func (f *File) publish() error {
 		f.leaving.Wait()
 	}
 	return err
-}
-
-// rescue makes an upload of a small file that lost its base to another writer,
-// so that what was written can be parked instead of being dropped with the
-// memory. op is held.
-func (f *File) rescue() {
-	f.mu.Lock()
-	lost := f.upload == nil && !f.exclusive && f.size > 0 && f.alive() == nil
-	f.mu.Unlock()
-	if lost {
-		// Where this fails too the first error says what matters.
-		_ = f.sendRest()
-	}
 }
 
 // rebase makes object, which holds all changes before offset to, the base of
@@ -189,11 +173,6 @@ func (f *File) sendRest() error {
 	}
 }
 
-// fits tells whether there are numbers for pieces behind made parts.
-func (f *File) fits(pieces []piece, made int32) bool {
-	return int(made)+len(pieces) <= int(f.engine.o.Limits.MaxParts)
-}
-
 // sendPieces makes parts of pieces and waits until S3 holds all parts; op is
 // held.
 func (f *File) sendPieces(pieces []piece) error {
@@ -203,48 +182,6 @@ func (f *File) sendPieces(pieces []piece) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.quiet()
-}
-
-// fold publishes as much of the file as one upload takes: changes up to some
-// offset beyond least, and behind it what objects hold. The result, which the
-// next upload needs only a few large copies of, becomes the base of the other
-// changes. op is held.
-func (f *File) fold(pieces []piece, made int32, least int64) (to int64, err error) {
-	tooBig := fmt.Errorf("%w: %d parts are needed", ErrTooBig, int(made)+len(pieces))
-	if f.engine.o.UniformParts || f.mayPublish() != nil {
-		return 0, tooBig
-	}
-	rest := func(to int64) []piece {
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		return plan(f.segments(to), made+1, f.engine.o)
-	}
-	to = pieces[0].lo
-	n := sort.Search(len(pieces), func(i int) bool { return !f.fits(rest(pieces[i].hi), made) })
-	if n > 0 {
-		to = pieces[n-1].hi
-	}
-	part := rest(to)
-	if to <= least || !f.fits(part, made) {
-		return 0, tooBig
-	}
-	return to, f.publishUpTo(to, part)
-}
-
-// publishUpTo publishes pieces, which hold the changes before offset to; op is
-// held.
-func (f *File) publishUpTo(to int64, pieces []piece) error {
-	if err := f.sendPieces(pieces); err != nil {
-		return err
-	}
-	object, err := f.complete()
-	if err != nil {
-		return err
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.rebase(object, to)
-	return f.alive()
 }
 
 // emitAll makes pieces the next parts; op is held.
@@ -313,54 +250,6 @@ func (f *File) complete() (Object, error) {
 	return object, err
 }
 
-// segments describes what is not yet part of the running upload: bytes that
-// must be sent, and ranges of objects. Changes from offset to on are left out;
-// the file is then as long as what is left. mu is held.
-func (f *File) segments(to int64) []segment {
-	size := f.engine.o.BlockSize
-	var out []segment
-	add := func(s segment) {
-		if n := len(out); n > 0 && out[n-1].src == nil && s.src == nil {
-			out[n-1].hi = s.hi
-		} else if s.lo < s.hi {
-			out = append(out, s)
-		}
-	}
-	pos := f.cursor()
-	below := func(to int64) {
-		for pos < to {
-			s := f.below.at(pos, to)
-			add(s)
-			pos = s.hi
-		}
-	}
-	for _, i := range f.dirtyBlocks() {
-		for _, v := range f.blocks[i].valid {
-			if lo, hi := max(pos, i*size+v.lo), min(to, i*size+v.hi); lo < hi {
-				below(lo)
-				add(segment{lo: lo, hi: hi})
-				pos = hi
-			}
-		}
-	}
-	below(max(to, f.below.end()))
-	return out
-}
-
-// dirtyBlocks gives the indices of the blocks that hold bytes to be sent,
-// ascending; mu is held.
-func (f *File) dirtyBlocks() []int64 {
-	all := make([]int64, 0, len(f.blocks))
-	first := f.cursor() / f.engine.o.BlockSize
-	for i, b := range f.blocks {
-		if b.dirty && i >= first {
-			all = append(all, i)
-		}
-	}
-	slices.Sort(all)
-	return all
-}
-
 // Drain sends what can be parts already, and again those that changed, waits
 // until S3 holds them all, and gives the latched error. It publishes nothing;
 // what is too short for a part stays in memory.
@@ -376,33 +265,6 @@ func (f *File) Drain() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.quiet()
-}
-
-// Park sends everything and leaves the upload in S3, neither completed nor
-// aborted, and names it in the log. The file is then of no use: its methods
-// give ErrDiscarded.
-func (f *File) Park() error {
-	f.op.Lock()
-	defer f.op.Unlock()
-	f.mu.Lock()
-	if f.state != dirty || f.unlinked || f.size == 0 {
-		f.mu.Unlock()
-		return f.Discard()
-	}
-	if f.upload == nil {
-		f.begin()
-	}
-	f.mu.Unlock()
-	err := f.sendRest()
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if err != nil {
-		f.fail(err)
-		return f.alive()
-	}
-	f.leaveUpload(true)
-	f.end(ErrDiscarded)
-	return nil
 }
 
 // isStale tells whether err says that what we meant to change or copy has been

@@ -212,16 +212,6 @@ func (f *File) advance() error {
 	}
 }
 
-// outOfNumbers makes an object of what there is, so that the file can go on
-// with a few large copies of it. op is held.
-func (f *File) outOfNumbers() error {
-	if f.engine.o.UniformParts || f.mayPublish() != nil {
-		f.due = f.engine.o.PartSize
-		return nil
-	}
-	return f.publish()
-}
-
 // full finds the first piece that must be sent, and the copies before it, and
 // tells how many bytes it lacks until it is a full part of written bytes. What
 // lacks before the first written byte is not waited for if it is less than a
