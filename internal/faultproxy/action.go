@@ -22,6 +22,11 @@ func (p *Proxy) before(e *exchange, w http.ResponseWriter, r *http.Request) (for
 		return sleep(r, time.After(e.fault.Wait))
 	case Hold:
 		return sleep(r, e.released)
+	case Expire:
+		if expired(r) {
+			expiredToken.answer(w, r)
+			return false
+		}
 	case CutRequest:
 		r.Body = &cutBody{r.Body, e.fault.Bytes}
 	case Corrupt:

@@ -28,6 +28,7 @@ type Proxy struct {
 	forward *httputil.ReverseProxy
 	table   table
 	counts  counter
+	resume  chan struct{} // holds the wish that an outage end
 
 	mu     sync.Mutex   // guards server; held while an outage begins or ends
 	server *http.Server // nil during an outage
@@ -47,7 +48,7 @@ func Start(target string, rules ...Rule) (*Proxy, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Proxy{address: l.Addr().String()}
+	p := &Proxy{address: l.Addr().String(), resume: make(chan struct{}, 1)}
 	p.ended, p.ending = context.WithCancel(context.Background())
 	p.forward = &httputil.ReverseProxy{
 		Rewrite:        func(r *httputil.ProxyRequest) { rewrite(r, server) },
@@ -82,8 +83,17 @@ type exchange struct {
 
 type exchangeKey struct{}
 
+// parse gives listings their prefix for a key.
+func parse(r *http.Request) s3op.Request {
+	request := s3op.Parse(r)
+	if request.Key == "" {
+		request.Key = r.URL.Query().Get("prefix")
+	}
+	return request
+}
+
 func (p *Proxy) handle(w http.ResponseWriter, r *http.Request) {
-	e := &exchange{Request: s3op.Parse(r)}
+	e := &exchange{Request: parse(r)}
 	e.fault, e.released = p.table.strike(e.Request)
 	p.counts.request(e.Operation)
 	r.Body = &countedBody{r.Body, func(n int) { p.counts.in(e.Operation, n) }}

@@ -248,6 +248,52 @@ func TestRefuse(t *testing.T) {
 	}
 }
 
+// TestResume ends an outage before its time, and no later one.
+func TestResume(t *testing.T) {
+	f := newFixture(t)
+	for range 2 {
+		f.Refuse(time.Hour)
+		f.Resume()
+		for deadline := time.Now().Add(10 * time.Second); ; {
+			_, _, err := f.do("PUT", "/bucket/key", "x")
+			if err == nil {
+				break
+			}
+			if time.Now().After(deadline) {
+				t.Fatal(err)
+			}
+		}
+	}
+	f.Refuse(time.Hour)
+	f.client.CloseIdleConnections()
+	if _, _, err := f.do("PUT", "/bucket/key", "x"); !errors.Is(err, syscall.ECONNREFUSED) {
+		t.Fatalf("%v, want the connection refused", err)
+	}
+}
+
+func TestExpire(t *testing.T) {
+	f := newFixture(t, Rule{Times: Always, Action: Expire})
+	for token, want := range map[string]int{
+		"": 200, "another": 200,
+		SessionToken(time.Now().Add(time.Hour)):    200,
+		SessionToken(time.Now().Add(-time.Second)): 400,
+	} {
+		r, err := http.NewRequestWithContext(t.Context(), "PUT", f.URL()+"/bucket/key", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("X-Amz-Security-Token", token)
+		answer, err := f.client.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer.Body.Close()
+		if answer.StatusCode != want {
+			t.Errorf("%q: status %d, want %d", token, answer.StatusCode, want)
+		}
+	}
+}
+
 func TestWhichRequests(t *testing.T) {
 	f := newFixture(t,
 		Rule{Operation: s3op.PutObject, Key: "a", Nth: 2, Times: 2, Action: Answer, Status: 500},
@@ -264,8 +310,12 @@ func TestWhichRequests(t *testing.T) {
 			t.Errorf("request %d: %d, %v, want %d", i, got, err, c.want)
 		}
 	}
-	if n := f.Struck(); n != 4 {
-		t.Errorf("%d requests were struck", n)
+	if n, first, second := f.Struck(), f.StruckBy(0), f.StruckBy(1); n != 4 || first != 2 || second != 2 {
+		t.Errorf("%d requests were struck: %d and %d", n, first, second)
+	}
+	f.Set(Rule{Operation: s3op.ListObjectsV2, Key: "dir/", Action: Answer, Status: 500})
+	if got, _, err := f.do("GET", "/bucket?list-type=2&prefix=dir%2F", ""); got != 500 || err != nil {
+		t.Errorf("a listing: %d, %v", got, err)
 	}
 	f.Set()
 	if got, _, err := f.do("PUT", "/bucket/abc", ""); got != 200 || err != nil {

@@ -41,8 +41,8 @@ func (p *Proxy) stop() (stopped bool, err error) {
 	return true, err
 }
 
-// Refuse breaks all connections and refuses new ones for the given time. Where
-// an outage lasts already, nothing changes.
+// Refuse breaks all connections and refuses new ones for the given time, or
+// until Resume. Where an outage lasts already, nothing changes.
 func (p *Proxy) Refuse(wait time.Duration) {
 	if stopped, _ := p.stop(); !stopped { // the error is that of a broken listener, which is what is wanted
 		return
@@ -50,10 +50,20 @@ func (p *Proxy) Refuse(wait time.Duration) {
 	p.done.Go(func() {
 		select {
 		case <-time.After(wait):
-			p.listenAgain()
+		case <-p.resume:
 		case <-p.ended.Done():
+			return
 		}
+		p.listenAgain()
 	})
+}
+
+// Resume ends an outage, or the next one at once.
+func (p *Proxy) Resume() {
+	select {
+	case p.resume <- struct{}{}:
+	default: // it has been told already
+	}
 }
 
 // listenAgain takes the old port. Another process may have it for a moment.

@@ -14,7 +14,7 @@ import (
 // the table that strikes a request decides about it.
 type Rule struct {
 	Operation string `json:"operation,omitempty"` // name in the S3 API, see package s3op; empty: every
-	Key       string `json:"key,omitempty"`       // the key contains this
+	Key       string `json:"key,omitempty"`       // the key, or the prefix of a listing, contains this
 	// Nth of the requests that match is the first to be struck, from 1; 0 is 1.
 	Nth int `json:"nth,omitempty"`
 	// Times is how many are struck from there on; 0 is one, Always all.
@@ -52,21 +52,25 @@ const (
 	// Corrupt inverts the byte at offset Bytes of the request's body.
 	Corrupt Action = "corrupt"
 	// Refuse breaks all connections, this one first, and refuses new ones for
-	// the time of Wait.
+	// the time of Wait, or until Resume.
 	Refuse Action = "refuse"
+	// Expire answers ExpiredToken to a request whose session token was made by
+	// [SessionToken] and is past its time, and passes any other on.
+	Expire Action = "expire"
 )
 
 var actions = map[Action]bool{
 	Answer: true, Delay: true, Hold: true, CutRequest: true,
-	CutAnswer: true, DropAnswer: true, Corrupt: true, Refuse: true,
+	CutAnswer: true, DropAnswer: true, Corrupt: true, Refuse: true, Expire: true,
 }
 
 // table is the rules in force and how often they matched.
 type table struct {
 	mu      sync.Mutex // guards what follows; never held while waiting
 	rules   []Rule
-	matched []int // by rule
-	struck  int
+	matched []int         // by rule
+	hits    []int         // by rule
+	struck  int           // their sum
 	changed chan struct{} // closed when struck grows
 	gate    chan struct{} // closed by Release
 }
@@ -82,7 +86,7 @@ func (p *Proxy) Set(rules ...Rule) {
 	t := &p.table
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.rules, t.matched, t.struck = rules, make([]int, len(rules)), 0
+	t.rules, t.matched, t.hits, t.struck = rules, make([]int, len(rules)), make([]int, len(rules)), 0
 	if t.gate == nil {
 		t.gate, t.changed = make(chan struct{}), make(chan struct{})
 	}
@@ -101,6 +105,13 @@ func (p *Proxy) Struck() int {
 	p.table.mu.Lock()
 	defer p.table.mu.Unlock()
 	return p.table.struck
+}
+
+// StruckBy is how many of them the rule of that index has struck.
+func (p *Proxy) StruckBy(rule int) int {
+	p.table.mu.Lock()
+	defer p.table.mu.Unlock()
+	return p.table.hits[rule]
 }
 
 // AwaitStruck returns when the rules have struck n requests since they were
@@ -134,6 +145,7 @@ func (t *table) strike(req s3op.Request) (hit Rule, released <-chan struct{}) {
 		t.matched[i]++
 		if hit.Action == "" && r.strikes(t.matched[i]) {
 			hit = r
+			t.hits[i]++
 		}
 	}
 	if hit.Action != "" {
