@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"strings"
@@ -99,29 +100,29 @@ var codes = map[string]struct {
 }
 
 // byStatus classifies an answer whose code is not in the table.
-func byStatus(status int) (error, remedy) {
+func byStatus(status int) (remedy, error) {
 	switch status {
 	case http.StatusUnauthorized:
-		return writer.ErrCredentials, renewAndLook
+		return renewAndLook, writer.ErrCredentials
 	case http.StatusForbidden:
-		return writer.ErrAccess, none
+		return none, writer.ErrAccess
 	case http.StatusMethodNotAllowed, http.StatusNotImplemented:
-		return writer.ErrUnsupported, none
+		return none, writer.ErrUnsupported
 	case http.StatusPreconditionFailed:
-		return writer.ErrPrecondition, none
+		return none, writer.ErrPrecondition
 	case http.StatusConflict:
-		return writer.ErrConflict, none
+		return none, writer.ErrConflict
 	case http.StatusRequestEntityTooLarge:
-		return writer.ErrTooLarge, none
+		return none, writer.ErrTooLarge
 	case http.StatusInsufficientStorage:
-		return writer.ErrQuota, none
+		return none, writer.ErrQuota
 	case http.StatusRequestTimeout, http.StatusTooManyRequests, http.StatusTooEarly, http.StatusTemporaryRedirect:
-		return writer.ErrUnavailable, waitAndRetry
+		return waitAndRetry, writer.ErrUnavailable
 	}
 	if status >= 300 && status < 500 {
-		return writer.ErrInvalid, none
+		return none, writer.ErrInvalid
 	}
-	return writer.ErrUnavailable, waitAndRetry
+	return waitAndRetry, writer.ErrUnavailable
 }
 
 // failure is one attempt that failed.
@@ -167,10 +168,13 @@ func newFailure(op *operation, w *watch, err error) *failure {
 	case errors.As(err, &api):
 		f.fromAnswer(api, region, err)
 	case f.Status >= 300:
-		f.Class, f.cure = byStatus(f.Status)
+		f.cure, f.Class = byStatus(f.Status)
 		f.Err = &cause{http.StatusText(f.Status), err, region}
 	default:
 		f.fromTransport(w, err)
+	}
+	if errors.Is(f.Err, io.EOF) { // by which a reader knows the end of a file
+		f.Err = &cause{text: f.Err.Error(), err: io.ErrUnexpectedEOF, region: region}
 	}
 	return f
 }
@@ -186,7 +190,7 @@ func (f *failure) fromAnswer(api smithy.APIError, region string, err error) {
 	if known, ok := codes[f.Code]; ok && !(f.Code == "NotFound" && f.Status != http.StatusNotFound) {
 		f.Class, f.cure = known.class, known.remedy
 	} else {
-		f.Class, f.cure = byStatus(f.Status)
+		f.cure, f.Class = byStatus(f.Status)
 	}
 	if f.cure == none && isLock(text) {
 		f.Class = writer.ErrLocked

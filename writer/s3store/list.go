@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -52,7 +53,29 @@ func (s *Store) list(ctx context.Context, op *operation, delimiter, token string
 	if aws.ToBool(out.IsTruncated) {
 		next = aws.ToString(out.NextContinuationToken)
 	}
+	if !belongs(op.key, objects, prefixes) || next != "" && next == token {
+		return nil, nil, "", op.fails(writer.ErrInvalid, errOtherListing)
+	}
 	return objects, prefixes, next, nil
+}
+
+// errOtherListing says that a listing has what cannot be in it: keys of another
+// prefix, sizes below zero, a page that is followed by itself.
+var errOtherListing = errors.New("the answer is not the listing that was asked for")
+
+// belongs tells whether everything listed lies under prefix.
+func belongs(prefix string, objects []writer.Object, prefixes []string) bool {
+	for _, o := range objects {
+		if !strings.HasPrefix(o.Key, prefix) || o.Size < 0 {
+			return false
+		}
+	}
+	for _, p := range prefixes {
+		if !strings.HasPrefix(p, prefix) || p == prefix {
+			return false
+		}
+	}
+	return true
 }
 
 // errNoListing says that the answer is another document, such as the page of a

@@ -40,8 +40,11 @@ func (s *Store) PutObject(ctx context.Context, key string, attrs writer.Attribut
 		}
 		obj, err := run(ctx, s, op, func(ctx context.Context, c *s3.Client) (writer.Object, error) {
 			out, err := c.PutObject(ctx, in)
-			if err != nil {
+			switch {
+			case err != nil:
 				return writer.Object{}, err
+			case aws.ToString(out.ETag) == "":
+				return writer.Object{}, errEmptyAnswer
 			}
 			return writer.Object{
 				ETag: aws.ToString(out.ETag), VersionID: aws.ToString(out.VersionId), LastModified: dateOf(ctx),
@@ -118,10 +121,14 @@ func (s *Store) HeadObject(ctx context.Context, key string) (writer.Object, erro
 // its attributes.
 func (s *Store) head(ctx context.Context, op *operation) (obj writer.Object, token string, err error) {
 	out, err := run(ctx, s, op, func(ctx context.Context, c *s3.Client) (*s3.HeadObjectOutput, error) {
-		return c.HeadObject(ctx, &s3.HeadObjectInput{
+		out, err := c.HeadObject(ctx, &s3.HeadObjectInput{
 			Bucket: &s.cfg.Bucket, Key: &op.key, ChecksumMode: types.ChecksumModeEnabled,
 			RequestPayer: s.payer(), ExpectedBucketOwner: s.owner(),
 		})
+		if err == nil && (aws.ToString(out.ETag) == "" || aws.ToInt64(out.ContentLength) < 0) {
+			err = errEmptyAnswer // of something on the way that is no store
+		}
+		return out, err
 	})
 	if err != nil {
 		return writer.Object{}, "", err
@@ -137,7 +144,8 @@ func (s *Store) head(ctx context.Context, op *operation) (obj writer.Object, tok
 	}, token, nil
 }
 
-// DeleteObject removes an object; one that is not there is no error.
+// DeleteObject removes an object; one that is not there is no error. Where no
+// answer came, the object itself tells whether it is gone.
 func (s *Store) DeleteObject(ctx context.Context, key string) error {
 	op := &operation{name: "DeleteObject", words: "delete object", key: key}
 	_, err := run(ctx, s, op, func(ctx context.Context, c *s3.Client) (*s3.DeleteObjectOutput, error) {
@@ -145,10 +153,12 @@ func (s *Store) DeleteObject(ctx context.Context, key string) error {
 			Bucket: &s.cfg.Bucket, Key: &key, RequestPayer: s.payer(), ExpectedBucketOwner: s.owner(),
 		})
 	})
-	if errors.Is(err, writer.ErrNotFound) {
-		return nil
+	if err != nil && op.doubt {
+		if _, unknown := s.HeadObject(ctx, key); errors.Is(unknown, writer.ErrNotFound) {
+			return nil
+		}
 	}
-	return err
+	return ignore(err, writer.ErrNotFound)
 }
 
 func (s *Store) payer() types.RequestPayer {

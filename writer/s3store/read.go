@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -41,7 +42,7 @@ func (s *Store) ReadRange(ctx context.Context, obj writer.Object, offset int64, 
 			return struct{}{}, err
 		}
 		defer out.Body.Close()
-		if err := checkRange(out, from, to-from); err != nil {
+		if err := checkRange(out, obj.ETag, from, to-from); err != nil {
 			return struct{}{}, err
 		}
 		n, err := fill(skip(p, done), out.Body)
@@ -51,9 +52,15 @@ func (s *Store) ReadRange(ctx context.Context, obj writer.Object, offset int64, 
 	return err
 }
 
-// checkRange refuses an answer that is not the n bytes from offset on.
-func checkRange(out *s3.GetObjectOutput, offset, n int64) error {
+// checkRange refuses an answer that is not the n bytes from offset on of the
+// object with this ETag, such as the page of a proxy.
+func checkRange(out *s3.GetObjectOutput, etag string, offset, n int64) error {
 	var first, last int64
+	if got := aws.ToString(out.ETag); got != "" && etag != "" && strings.TrimPrefix(got, "W/") != etag {
+		return fmt.Errorf("%w: it is of the object %s instead of %s", errRange, got, etag)
+	} else if got == "" && out.ContentRange == nil {
+		return fmt.Errorf("%w: it has no ETag", errRange)
+	}
 	if out.ContentRange == nil { // the whole object
 		last = aws.ToInt64(out.ContentLength) - 1
 	} else if _, err := fmt.Sscanf(*out.ContentRange, "bytes %d-%d/", &first, &last); err != nil {

@@ -3,8 +3,10 @@ package s3store
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/s3mpfs/s3mpfs/writer"
 )
@@ -44,6 +46,55 @@ func TestAReadThatIsCutAsksForTheRest(t *testing.T) {
 		r := s.seen("GetObject")[i]
 		if r.Header.Get("Range") != want || r.Header.Get("If-Match") != `"e"` {
 			t.Errorf("request %d: %v, want the range %s", i, r.Header, want)
+		}
+	}
+}
+
+// TestAConnectionThatEndsIsNotTheEndOfTheFile: io.EOF would mean that.
+func TestAConnectionThatEndsIsNotTheEndOfTheFile(t *testing.T) {
+	for name, answer := range map[string]answerTo{
+		"without an answer": cuts,
+		"without the body":  func(w http.ResponseWriter, _ *request) { w.WriteHeader(http.StatusBadGateway) },
+	} {
+		s := newStub(t, map[string][]answerTo{"GetObject": {answer}})
+		store := s.open(t, func(c *Config) { c.RetryTimeout = time.Nanosecond })
+		err := store.ReadRange(t.Context(), writer.Object{Key: "k"}, 0, make([]byte, 10))
+		if err == nil || errors.Is(err, io.EOF) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestAnswersOfSomethingOnTheWay: a proxy's page is no object, and no success.
+func TestAnswersOfSomethingOnTheWay(t *testing.T) {
+	page := says("<html>a page that is longer than what was asked for</html>")
+	s := newStub(t, map[string][]answerTo{"GetObject": {page}, "HeadObject": {page}, "PutObject": {page}})
+	store := s.open(t, func(c *Config) { c.RetryTimeout = time.Nanosecond })
+	if err := store.ReadRange(t.Context(), writer.Object{Key: "k", ETag: `"e"`}, 0, make([]byte, 10)); err == nil {
+		t.Error("the page is read as the object")
+	}
+	if o, err := store.HeadObject(t.Context(), "k"); err == nil {
+		t.Errorf("the page is taken for the object %+v", o)
+	}
+	if o, err := store.PutObject(t.Context(), "k", writer.Attributes{}, someBody(), writer.Condition{}); err == nil {
+		t.Errorf("the page is taken for the object %+v", o)
+	}
+}
+
+// TestADeletionWithoutAnAnswer is decided by the object.
+func TestADeletionWithoutAnAnswer(t *testing.T) {
+	for name, c := range map[string]struct {
+		head answerTo
+		gone bool
+	}{
+		"gone":    {fails(404, "NotFound", ""), true},
+		"there":   {says("", "ETag", `"e"`), false},
+		"no tell": {fails(403, "AccessDenied", ""), false},
+	} {
+		s := newStub(t, map[string][]answerTo{"DeleteObject": {cuts}, "HeadObject": {c.head}})
+		store := s.open(t, func(c *Config) { c.RetryTimeout = time.Nanosecond })
+		if err := store.DeleteObject(t.Context(), "k"); (err == nil) != c.gone {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
@@ -98,7 +149,7 @@ func TestAnswersThatAreNotTheRange(t *testing.T) {
 }
 
 func TestAStoreWithoutRangesServesFromTheStart(t *testing.T) {
-	s := newStub(t, map[string][]answerTo{"GetObject": {says(alphabet)}})
+	s := newStub(t, map[string][]answerTo{"GetObject": {says(alphabet, "ETag", `"e"`)}})
 	p := make([]byte, 10)
 	if err := s.open(t).ReadRange(t.Context(), writer.Object{Key: "k"}, 0, p); err != nil || string(p) != alphabet[:10] {
 		t.Errorf("%q, %v", p, err)

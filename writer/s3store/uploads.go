@@ -15,6 +15,7 @@ import (
 // applied here: there are stores that take only a whole key for one.
 func (s *Store) ListUploads(ctx context.Context, prefix string) (uploads []writer.Upload, err error) {
 	var keyMarker, idMarker *string
+	seen := map[[2]string]bool{} // a page that leads back to one before would do so for ever
 	for {
 		op := &operation{name: "ListMultipartUploads", words: "list multipart uploads", key: prefix}
 		out, err := run(ctx, s, op, func(ctx context.Context, c *s3.Client) (*s3.ListMultipartUploadsOutput, error) {
@@ -40,6 +41,11 @@ func (s *Store) ListUploads(ctx context.Context, prefix string) (uploads []write
 			return uploads, nil
 		}
 		keyMarker, idMarker = aws.String(decode(out.NextKeyMarker)), out.NextUploadIdMarker
+		markers := [2]string{*keyMarker, aws.ToString(idMarker)}
+		if seen[markers] {
+			return nil, op.fails(writer.ErrInvalid, errOtherListing)
+		}
+		seen[markers] = true
 	}
 }
 
@@ -59,13 +65,20 @@ func algorithmOf(name types.ChecksumAlgorithm, kind types.ChecksumType) writer.A
 
 // ListParts gives the parts that S3 holds of an upload, by their numbers.
 func (s *Store) ListParts(ctx context.Context, u writer.Upload) (parts []writer.Part, err error) {
-	for marker := ""; ; {
+	for marker, last := "", int32(0); ; {
 		page, next, err := s.partsPage(ctx, u, marker)
 		if err != nil {
 			return nil, err
 		}
+		for _, p := range page {
+			if p.Number <= last || p.Size < 0 {
+				op := &operation{name: "ListParts", words: "list parts", key: u.Key}
+				return nil, op.fails(writer.ErrInvalid, errOtherListing)
+			}
+			last = p.Number
+		}
 		parts = append(parts, page...)
-		if next == "" {
+		if next == "" || len(page) == 0 {
 			return parts, nil
 		}
 		marker = next
