@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/s3mpfs/s3mpfs/internal/control"
 )
 
 // fsType is what the kernel calls our mounts.
@@ -61,6 +63,8 @@ func checkFree(mountpoint string) error {
 		return fmt.Errorf("mount point %s is in use by a mount of type %s: choose another folder", mountpoint, m.fsType)
 	}
 	switch health, err := probe(mountpoint); {
+	case health == dead && recovered(m):
+		return nil
 	case health == dead:
 		return fmt.Errorf("mount point %s is stale (transport endpoint is not connected): "+
 			"the process that served it has died. Clear it with 's3mpfs umount %s' or 'fusermount3 -u %s'",
@@ -73,6 +77,21 @@ func checkFree(mountpoint string) error {
 			mountpoint, strings.TrimPrefix(m.source, "s3mpfs:"), mountpoint)
 	}
 	return fmt.Errorf("mount point %s is in use by a mount of type %s: choose another folder", mountpoint, m.fsType)
+}
+
+// recovered clears what a dead process of this program left, so that a mount
+// can be restarted; false where that is not ours to clear. It says so, because
+// files that were open then are not in the bucket.
+func recovered(m mountEntry) bool {
+	if m.fsType != fsType {
+		return false
+	}
+	if _, err := unmount(m.mountpoint); err != nil {
+		return false
+	}
+	fmt.Fprintf(os.Stderr, "s3mpfs: %s was stale and is cleared: the process that served it had died. "+
+		"Files closed before are whole in the bucket; what was sent of files open then is shown by 's3mpfs uploads list'\n", m.mountpoint)
+	return control.Forget(m.mountpoint, m.owner) == nil
 }
 
 // checkEmptyDir refuses what is no folder, and one whose files would be hidden.

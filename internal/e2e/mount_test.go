@@ -45,28 +45,48 @@ func mountBucket(t *testing.T, s *store, flags ...string) *mount {
 func (b *bucket) mount(flags ...string) *mount {
 	b.t.Helper()
 	m := b.startMount(flags...)
+	m.awaitMounted()
+	return m
+}
+
+// again mounts at the same mount point after the process of m has died.
+func (m *mount) again(flags ...string) *mount {
+	m.t.Helper()
+	next := m.startMountAt(m.dir, m.logFile+"+", flags...)
+	next.awaitMounted()
+	return next
+}
+
+func (m *mount) awaitMounted() {
+	m.t.Helper()
 	deadline := time.Now().Add(patience)
 	for !strings.Contains(m.log(), "msg=mounted") {
 		select {
 		case <-m.exited:
-			b.t.Fatalf("s3mpfs mount ended: %v\n%s", m.cmd.ProcessState, m.log())
+			m.t.Fatalf("s3mpfs mount ended: %v\n%s", m.cmd.ProcessState, m.log())
 		case <-time.After(5 * time.Millisecond):
 		}
 		if time.Now().After(deadline) {
-			b.t.Fatal("s3mpfs does not mount")
+			m.t.Fatal("s3mpfs does not mount")
 		}
 	}
-	return m
 }
 
 // startMount starts s3mpfs in the foreground and does not wait for the mount.
 func (b *bucket) startMount(flags ...string) *mount {
 	b.t.Helper()
 	dir := b.t.TempDir()
-	m := &mount{bucket: b, dir: filepath.Join(dir, "mnt"), logFile: filepath.Join(dir, "log"), exited: make(chan struct{})}
-	if err := os.Mkdir(m.dir, 0o755); err != nil {
+	point := filepath.Join(dir, "mnt")
+	if err := os.Mkdir(point, 0o755); err != nil {
 		b.t.Fatal(err)
 	}
+	return b.startMountAt(point, filepath.Join(dir, "log"), flags...)
+}
+
+// startMountAt is startMount at a mount point that is there.
+func (b *bucket) startMountAt(dir, logFile string, flags ...string) *mount {
+	b.t.Helper()
+	m := &mount{bucket: b, dir: dir, logFile: logFile, exited: make(chan struct{})}
 	mountPoints.Store(m.dir, true)
 	log, err := os.Create(m.logFile)
 	if err != nil {
@@ -133,7 +153,7 @@ func (m *mount) checkUploads() {
 		m.t.Errorf("%d uploads left, want %d: %v", len(left), m.wantUploads, left)
 	}
 	for _, key := range left {
-		m.wantLog("WARN", "upload", key)
+		m.wantLog("upload", key)
 	}
 }
 
@@ -219,16 +239,23 @@ func (m *mount) log() string {
 // wantLog checks that a line of the log has all of words.
 func (m *mount) wantLog(words ...string) {
 	m.t.Helper()
+	if !m.logged(words...) {
+		m.t.Errorf("no line of the log has all of %q", words)
+	}
+}
+
+// logged tells whether a line of the log has all of words.
+func (m *mount) logged(words ...string) bool {
 	for line := range strings.Lines(m.log()) {
 		has := true
 		for _, w := range words {
 			has = has && strings.Contains(line, w)
 		}
 		if has {
-			return
+			return true
 		}
 	}
-	m.t.Errorf("no line of the log has all of %q", words)
+	return false
 }
 
 // path is the path of a file in the mount.
