@@ -5,14 +5,17 @@ import (
 	"time"
 )
 
-// The number of slots is found by trying: it grows by half while that makes the
-// whole faster, and is tried again now and then, since networks change.
+// The number of slots is found by trying: it doubles while that makes the whole
+// faster, and is tried again now and then, since networks change.
 const (
-	firstSlots = 8                      // to begin with: enough for a server nearby
+	firstSlots = 16                     // to begin with: enough for a server nearby, and for 1 GB/s at 25 ms
 	leastSlots = 2                      // however much the store throttles
-	trial      = 200 * time.Millisecond // at least how long a number is tried
-	gain       = 1.05                   // how much faster more slots must be to be kept
-	rest       = 25                     // trials between one attempt to grow that failed and the next
+	trial      = 100 * time.Millisecond // at least how long a number is tried
+	gain       = 1.1                    // how much faster more slots must be to be kept
+	loss       = 0.95                   // how much slower fewer may be
+	rest       = 12                     // trials between one attempt to grow that failed and the next
+	crowded    = 2                      // how many times the least time of a request is a sign of a queue
+	tooLong    = 5 * time.Second        // for a request: there are more than the line can carry
 )
 
 // slots bounds the requests that carry content. A slot that becomes free goes
@@ -21,7 +24,9 @@ const (
 //
 // How many there are follows the throughput, as in a search for the top of a
 // hill: with a server nearby a few are as fast as many, and over a long line
-// each adds its own connection's share until the line is full.
+// each adds its own connection's share until the line is full. Beyond that,
+// more only make each request take longer; when the requests take much longer
+// than they did, fewer are tried, and kept if they are as fast.
 type slots struct {
 	most int
 
@@ -31,19 +36,23 @@ type slots struct {
 	waiting map[*File][]chan struct{} // each closed when its slot is granted
 	turn    []*File                   // files with somebody waiting, the next one first
 
+	settling int       // requests of before the trial that are still to end
 	since    time.Time // when the trial began
 	bytes    int64     // carried since then
 	ended    int       // requests that ended since then
 	wanted   bool      // somebody had to wait since then
 	before   int       // slots before the present number was tried
 	rate     float64   // bytes per second with that many
+	topped   bool      // more were tried once and not worth it
 	resting  int       // trials to let pass before growing again
+	least    float64   // seconds that a request took at best, one of about size bytes
+	size     float64
 	slowedAt time.Time // when the store last asked for fewer
 }
 
 func newSlots(most int) *slots {
 	n := min(firstSlots, most)
-	return &slots{most: most, now: n, before: n, waiting: map[*File][]chan struct{}{}, since: time.Now()}
+	return &slots{most: most, now: n, before: n, settling: n, waiting: map[*File][]chan struct{}{}, since: time.Now()}
 }
 
 // acquire waits for a slot for f, or for done. It tells whether it got one.
@@ -91,9 +100,13 @@ func (s *slots) release(bytes int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.used--
-	s.bytes += bytes
-	s.ended++
-	s.judge()
+	if s.settling--; s.settling == 0 {
+		s.restart()
+	} else if s.settling < 0 {
+		s.bytes += bytes
+		s.ended++
+		s.judge()
+	}
 	s.grant()
 }
 
@@ -125,20 +138,75 @@ func (s *slots) judge() {
 		return
 	}
 	rate, wanted := float64(s.bytes)/took.Seconds(), s.wanted
-	s.since, s.bytes, s.ended, s.wanted = time.Now(), 0, 0, len(s.turn) > 0
+	each := s.each(took)
+	s.restart()
 	if !wanted {
 		return
 	}
 	switch {
-	case s.now > s.before && rate < s.rate*gain:
-		s.now, s.resting = s.before, rest // it was not worth it
+	case s.now > s.before && rate < s.rate*gain, s.now < s.before && rate < s.rate*loss:
+		s.topped, s.resting = true, rest // it was not worth it
+		s.try(s.before)
+	case s.now < s.before:
+		s.before = s.now // as fast as it was
+		if !s.queued(each) {
+			s.resting = rest
+		}
+	case s.queued(each):
+		s.before, s.rate = s.now, rate
+		s.try(s.now * 3 / 4)
 	case s.resting > 0:
 		s.resting--
 		s.rate = rate
 	default:
-		s.before, s.rate = s.now, rate
-		s.now = min(s.most, s.now+max(1, s.now/2))
+		s.grow(rate)
 	}
+}
+
+// try makes the number of slots n. The trial begins when those requests have
+// ended that began with another number.
+func (s *slots) try(n int) {
+	n = min(max(n, leastSlots), s.most)
+	if n != s.now {
+		s.settling = max(s.now, n)
+	}
+	s.now = n
+}
+
+// grow tries more slots than those that carried rate.
+func (s *slots) grow(rate float64) {
+	s.before, s.rate = s.now, rate
+	more := s.now
+	if s.topped {
+		more /= 2
+	}
+	s.try(s.now + max(1, more))
+	if s.now == s.before {
+		s.topped, s.resting = true, rest // there are no more
+	}
+}
+
+// each is how many seconds a request took on average in a trial during which
+// all slots were taken, and keeps the least of it. Requests of another size are
+// another matter.
+func (s *slots) each(took time.Duration) float64 {
+	each, size := took.Seconds()*float64(s.now)/float64(s.ended), float64(s.bytes)/float64(s.ended)
+	if s.least == 0 || each < s.least || size > 2*s.size || size < s.size/2 {
+		s.least, s.size = each, size
+	}
+	return each
+}
+
+// queued tells whether requests that take so many seconds wait for each other,
+// and fewer may be tried again.
+func (s *slots) queued(each float64) bool {
+	return s.now > min(leastSlots, s.most) &&
+		(each > tooLong.Seconds() || s.resting == 0 && s.topped && each > crowded*s.least)
+}
+
+// restart begins a trial.
+func (s *slots) restart() {
+	s.since, s.bytes, s.ended, s.wanted = time.Now(), 0, 0, len(s.turn) > 0
 }
 
 // slower halves the slots, because the store asked for fewer requests. Answers
@@ -150,9 +218,9 @@ func (s *slots) slower() {
 		return
 	}
 	s.slowedAt = time.Now()
-	s.now = max(min(leastSlots, s.most), s.now/2)
-	s.before, s.resting, s.rate = s.now, rest, 0
-	s.since, s.bytes, s.ended = time.Now(), 0, 0
+	s.try(s.now / 2)
+	s.before, s.resting, s.rate, s.topped = s.now, rest, 0, true
+	s.restart()
 }
 
 // count is the number of slots at present.

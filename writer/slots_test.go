@@ -16,8 +16,10 @@ type line struct {
 
 // settle keeps the slots busy with parts of size bytes for a minute of the
 // line's time, and tells how many there are in the end.
-func (l line) settle(s *slots, size int64) int {
-	end := time.Now().Add(time.Minute)
+func (l line) settle(s *slots, size int64) int { return l.keepBusy(s, size, time.Minute) }
+
+func (l line) keepBusy(s *slots, size int64, d time.Duration) int {
+	end := time.Now().Add(d)
 	f := &File{}
 	done := make(chan struct{})
 	for range 2 * s.most {
@@ -43,7 +45,7 @@ func TestSlotsFindTheWire(t *testing.T) {
 		line        line
 		least, most int
 	}{
-		{"loopback", line{0, 4e9, 4e9}, 8, 12},
+		{"loopback", line{0, 4e9, 4e9}, 8, 24},
 		{"25 ms", line{25 * time.Millisecond, 90e6, 2.5e9}, 27, 64},
 		{"150 ms", line{150 * time.Millisecond, 90e6, 2.5e9}, 27, 64},
 		{"slow line", line{30 * time.Millisecond, 90e6, 12e6}, 2, 12},
@@ -56,6 +58,33 @@ func TestSlotsFindTheWire(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestSlotsFindTheWireSoon: a copy of a few GiB must not be over before.
+func TestSlotsFindTheWireSoon(t *testing.T) {
+	for latency, within := range map[time.Duration]time.Duration{
+		25 * time.Millisecond: time.Second, 150 * time.Millisecond: 2 * time.Second,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			far := line{latency, 90e6, 2.5e9}
+			if n := far.keepBusy(newSlots(64), 10<<20, within); n < 32 {
+				t.Errorf("%d slots after %v at %v", n, within, latency)
+			}
+		})
+	}
+}
+
+// TestSlotsFollowTheLineDown: when the line becomes narrow, as many slots as
+// before only make each request wait.
+func TestSlotsFollowTheLineDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSlots(64)
+		wide := line{25 * time.Millisecond, 90e6, 2.5e9}.settle(s, 10<<20)
+		narrow := line{25 * time.Millisecond, 90e6, 100e6}
+		if n := narrow.keepBusy(s, 10<<20, 5*time.Minute); n > wide/2 {
+			t.Errorf("%d slots, %d before the line became narrow", n, wide)
+		}
+	})
 }
 
 func TestSlotsHalveWhenTheStoreThrottles(t *testing.T) {
