@@ -16,6 +16,9 @@ import (
 const proc = procfs("/proc")
 
 func TestThreadsBelongToTheirGroup(t *testing.T) {
+	if !leads(uint32(os.Getpid())) || proc.group(uint32(os.Getpid())) != os.Getpid() {
+		t.Error("the first thread does not lead its group")
+	}
 	done := make(chan uint32)
 	go func() {
 		runtime.LockOSThread()
@@ -23,7 +26,11 @@ func TestThreadsBelongToTheirGroup(t *testing.T) {
 		done <- uint32(unix.Gettid())
 		<-done
 	}()
-	if got := proc.group(<-done); got != os.Getpid() {
+	thread := <-done
+	if thread != uint32(os.Getpid()) && leads(thread) {
+		t.Error("another thread leads the group")
+	}
+	if got := proc.group(thread); got != os.Getpid() {
 		t.Errorf("the group of a thread is %d, want %d", got, os.Getpid())
 	}
 	close(done)
