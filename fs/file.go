@@ -107,7 +107,7 @@ func (f *file) covering() bool {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.object.Key != "" || f.covers
+	return f.object.Key != "" || f.covers || f.content != nil && f.content.Stored()
 }
 
 func (f *file) isUnlinked() bool {
@@ -290,11 +290,7 @@ func (f *file) unlinkNow() error {
 
 // remove deletes the object, if there is one.
 func (f *file) remove() error {
-	there := f.covering()
-	if c := f.current(); c != nil && !there {
-		_, there = c.Object() // of a publish that was under way
-	}
-	if !there {
+	if !f.covering() {
 		return nil
 	}
 	return f.tree.bucket.DeleteObject(f.tree.ctx, f.currentKey())

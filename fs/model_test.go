@@ -42,6 +42,7 @@ func TestAnythingThroughAMount(t *testing.T) {
 				run++
 				m := &posixModel{t: t, mounted: mnt, settings: s, folder: fmt.Sprintf("run%d", run), names: map[string]*inode{}}
 				m.must(os.Mkdir(m.path(m.folder), 0o755))
+				m.call("Forget", None{}, &None{})
 				defer m.closeAll()
 				t.Repeat(m.steps())
 			})
@@ -168,15 +169,6 @@ func (f *inode) part(off, n int) []byte {
 }
 
 const largest = 8000 // bytes of a file in the model
-
-// room is how large a file may become: one without a name keeps its bytes in
-// memory, for which others would have to wait.
-func (f *inode) room() int {
-	if f.gone {
-		return 500
-	}
-	return largest
-}
 
 // bytes are fresh ones, unlike those before.
 func (m *posixModel) bytes(most int) []byte {

@@ -307,6 +307,14 @@ func (b *bucket) Let(None, *None) error {
 	return nil
 }
 
+// Forget empties the log.
+func (b *bucket) Forget(None, *None) error {
+	b.log.mu.Lock()
+	defer b.log.mu.Unlock()
+	b.log.text.Reset()
+	return nil
+}
+
 func (b *bucket) Log(_ None, text *string) error {
 	*text = b.log.String()
 	return nil

@@ -74,3 +74,34 @@ func TestReadersOfARemovedFile(t *testing.T) {
 		t.Errorf("objects: %v", keys)
 	}
 }
+
+// TestWhatWasPublishedOnTheWayIsRemovedToo: a file may have become an object
+// before anybody closed it, and have been emptied since.
+func TestWhatWasPublishedOnTheWayIsRemovedToo(t *testing.T) {
+	for what, do := range map[string]func(m *mounted) error{
+		"removed":  func(m *mounted) error { return os.Remove(m.path("f")) },
+		"renamed":  func(m *mounted) error { return os.Rename(m.path("f"), m.path("g")) },
+		"replaced": func(m *mounted) error { m.sh(`echo > g`); return os.Rename(m.path("g"), m.path("f")) },
+	} {
+		m := mount(t, settings{Engine: tiny()})
+		f := m.openFile("f", os.O_RDWR|os.O_CREATE)
+		m.write(f, pattern(12_000), 0)
+		if n, err := f.ReadAt(make([]byte, 12_000), 0); n != 12_000 {
+			t.Fatal(err)
+		}
+		if len(m.keys()) != 1 {
+			t.Fatal("it was not published to be read")
+		}
+		if err := f.Truncate(0); err != nil {
+			t.Fatal(err)
+		}
+		if err := do(m); err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+		m.close(f)
+		m.sh(`test ! -e g || rm g; test ` + what + ` != replaced || rm f`)
+		if keys := m.keys(); len(keys) > 0 {
+			t.Errorf("%s: objects %v", what, keys)
+		}
+	}
+}

@@ -215,7 +215,7 @@ func (e *Engine) Create(key string, o FileOptions) *File {
 // copied within S3, not sent again.
 func (e *Engine) Open(base Object, o FileOptions) *File {
 	f := e.newFile(base.Key, o)
-	f.object = &base
+	f.object, f.stored = &base, true
 	f.size = base.Size
 	if base.Size > 0 {
 		f.below.put(extent{hi: base.Size, src: &base})

@@ -61,6 +61,7 @@ type File struct {
 	touched   int64            // the engine's tick at the last change
 	barren    int64            // touched when it last could not give memory back
 	object    *Object          // the version last published, else the base; nil if there is none
+	stored    bool             // the key has an object that this file was opened on or published, though it may have been emptied since
 	below     extents          // what lies below the blocks from the cursor on, and below copied parts
 	blocks    map[int64]*block // by offset / block size
 	upload    *upload          // the running one; nil while none is needed
@@ -241,6 +242,14 @@ func (f *File) Object() (Object, bool) {
 	return *f.object, true
 }
 
+// Stored tells whether the key has an object that the file was opened on or
+// has published, also where the file was emptied since.
+func (f *File) Stored() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.stored
+}
+
 // Key is the key under which the file will be published.
 func (f *File) Key() string {
 	f.mu.Lock()
@@ -272,7 +281,7 @@ func (f *File) Rename(key string, exclusive bool) error {
 	defer f.op.Unlock()
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.upload != nil || f.object != nil {
+	if f.upload != nil || f.stored {
 		return ErrStarted
 	}
 	f.key, f.exclusive, f.absent = key, exclusive, false
@@ -297,7 +306,7 @@ func (f *File) Moved(object Object) error {
 // base makes object what the file is a changed version of; mu is held.
 func (f *File) base(object Object) {
 	f.closeReader()
-	f.object = &object
+	f.object, f.stored = &object, true
 	f.below = nil
 	if object.Size > 0 {
 		f.below.put(extent{hi: object.Size, src: &object})

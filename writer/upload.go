@@ -104,7 +104,7 @@ func (f *File) emit(x piece) *part {
 		f.below.cut(x.lo, x.hi)
 	}
 	if x.src != nil {
-		f.dropRead(x.lo, x.hi)
+		f.dropWithin(x.lo, x.hi) // what was read of it; it can be read again
 	}
 	f.send(p)
 	return p
@@ -246,18 +246,6 @@ func (f *File) dropWithin(lo, hi int64) (blocks int) {
 		}
 	}
 	return blocks
-}
-
-// dropRead drops what was read of the objects in [lo, hi), which can be read
-// again. Changes over it stay: where part numbers run out, the object is copied
-// below those that must wait for the next upload. mu is held.
-func (f *File) dropRead(lo, hi int64) {
-	size := f.engine.o.BlockSize
-	for i := (lo + size - 1) / size; (i+1)*size <= hi; i++ {
-		if b := f.blocks[i]; b != nil && !b.dirty && b.sending == 0 {
-			f.drop(i, b)
-		}
-	}
 }
 
 // partAt is the part that holds offset off, which is before the cursor; mu is
