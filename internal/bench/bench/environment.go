@@ -48,16 +48,16 @@ func (e environment) measure(o options, src sources) (all []result, err error) {
 	defer func() { err = errors.Join(err, l.close()) }()
 	for _, s := range wanted {
 		fmt.Fprintf(os.Stderr, "%s/%s\n", e.name, s.name)
-		results, err := l.measure(s, e.targets(o, s))
-		if err != nil {
-			return all, fmt.Errorf("%s: %w", s.name, err)
+		results, failed := l.measure(s, e.targets(o, s))
+		if failed != nil { // the others may still tell something
+			err = errors.Join(err, fmt.Errorf("%s: %w", s.name, failed), l.close())
 		}
 		for i := range results {
 			results[i].Environment, results[i].environment = e.name, e
 		}
 		all = append(all, results...)
 	}
-	return all, nil
+	return all, err
 }
 
 // targets are what runs a scenario here.
@@ -74,6 +74,12 @@ func (e environment) targets(o options, s scenario) []target {
 		if !s.again && s.reads == 0 {
 			all = append(all, floor(n))
 		}
+	}
+	if s.again && len(e.flags) > 0 {
+		all = append(all, plain(s5cmdWorkers))
+	}
+	if s.plain != nil {
+		all = append(all, s5cmd()...)
 	}
 	if o.others && !s.again {
 		all = append(all, others()...)

@@ -19,10 +19,14 @@ type lab struct {
 	mounts []*mounted
 }
 
+// close ends all mounts, of which new ones can be made.
 func (l *lab) close() (err error) {
 	for _, m := range l.mounts {
-		err = errors.Join(err, m.end())
+		if failed := m.end(); failed != nil {
+			err = errors.Join(err, failed, m.kill())
+		}
 	}
+	l.mounts = nil
 	return err
 }
 
@@ -149,8 +153,7 @@ func (r *run) time(s scenario) (got sample, err error) {
 	begun := time.Now()
 	var program time.Duration
 	if r.process == nil {
-		c := s.plain(r)
-		program, err = together([]*exec.Cmd{c})
+		program, err = together([]*exec.Cmd{r.alone(s, r)})
 	} else {
 		program, err = together(s.mount(r))
 	}

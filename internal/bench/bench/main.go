@@ -14,6 +14,8 @@ import (
 	"strconv"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/s3mpfs/s3mpfs/internal/size"
 )
 
@@ -77,6 +79,9 @@ func benchmark(o options) (err error) {
 	if o.programs, err = filepath.Abs(o.programs); err != nil {
 		return err
 	}
+	if err := room(o); err != nil {
+		return err
+	}
 	src, err := makeSources(o)
 	if err != nil {
 		return err
@@ -92,6 +97,20 @@ func benchmark(o options) (err error) {
 	var failed error
 	r.Memory, failed = measureMemory(o)
 	return errors.Join(err, failed, r.write(o.out))
+}
+
+// room tells whether the sources fit where they shall lie.
+func room(o options) error {
+	var st unix.Statfs_t
+	if err := unix.Statfs(o.temp, &st); err != nil {
+		return err
+	}
+	free, need := int64(st.Bavail)*st.Bsize, int64(o.size)*5/4+int64(o.files)*smallSize
+	if free < need+need/20 {
+		return fmt.Errorf("%s has room for %v, %v are needed; choose a smaller -size or another -temp",
+			o.temp, size.Size(free).About(), size.Size(need).About())
+	}
+	return nil
 }
 
 // serial numbers everything that is written, so that no name comes twice.

@@ -22,6 +22,9 @@ type report struct {
 	Memory  []resident
 }
 
+// quiet is the most load of a machine that is idle.
+const quiet = 0.7
+
 // write makes bench.json and bench.md in a folder.
 func (r *report) write(folder string) error {
 	if err := os.MkdirAll(folder, 0o755); err != nil {
@@ -39,7 +42,10 @@ func (r *report) write(folder string) error {
 }
 
 func (r *report) markdown(w io.Writer) {
-	fmt.Fprintf(w, "%v.\nLarge files are %v; medians of %d runs, interleaved.\n", r.Machine, size.Size(r.Size), r.Runs)
+	fmt.Fprintf(w, "%v.\nLarge files are %v; medians of %d runs, interleaved, and of their ratios.\n", r.Machine, size.Size(r.Size), r.Runs)
+	if r.Machine.Load > quiet {
+		fmt.Fprintf(w, "The machine was not idle: its load was %.1f before the run.\n", r.Machine.Load)
+	}
 	for _, e := range environments {
 		var here []result
 		for _, res := range r.Results {
@@ -55,6 +61,7 @@ func (r *report) markdown(w io.Writer) {
 		}
 	}
 	r.memory(w)
+	r.goals(w)
 }
 
 func (r *report) memory(w io.Writer) {
@@ -108,8 +115,8 @@ func floorOf(all []result, scenario string) (best *result) {
 func largeRow(res, floor *result) []string {
 	gib := float64(res.scenario.bytes) / (1 << 30)
 	return []string{
-		fmt.Sprintf("%.0f", float64(res.scenario.bytes)/1e6/res.seconds()), ratio(floor.seconds(), res.seconds()),
-		fmt.Sprintf("%.2f", res.client()/gib), ratio(res.client(), floor.client()),
+		fmt.Sprintf("%.0f", float64(res.scenario.bytes)/1e6/res.seconds()), times(floor.over(res, seconds)),
+		fmt.Sprintf("%.2f", res.client()/gib), times(res.over(floor, client)),
 		fmt.Sprintf("%.2f", res.program()/gib), mib(res.PeakBytes),
 		fmt.Sprintf("%.1f", res.requests()/float64(max(1, res.scenario.files))),
 	}
@@ -118,8 +125,8 @@ func largeRow(res, floor *result) []string {
 func smallRow(res, floor *result) []string {
 	files := float64(res.scenario.files)
 	return []string{
-		fmt.Sprintf("%.2f", res.seconds()), fmt.Sprintf("%.0f", files/res.seconds()), ratio(floor.seconds(), res.seconds()),
-		fmt.Sprintf("%.2f", res.client()/files*1000), ratio(res.client(), floor.client()),
+		fmt.Sprintf("%.2f", res.seconds()), fmt.Sprintf("%.0f", files/res.seconds()), times(floor.over(res, seconds)),
+		fmt.Sprintf("%.2f", res.client()/files*1000), times(res.over(floor, client)),
 		mib(res.PeakBytes), fmt.Sprintf("%.0f", res.requests()),
 	}
 }
@@ -132,11 +139,11 @@ func randomRow(res, _ *result) []string {
 	}
 }
 
-func ratio(a, b float64) string {
-	if b == 0 {
+func times(ratio float64) string {
+	if ratio == 0 {
 		return "-"
 	}
-	return fmt.Sprintf("%.2f", a/b)
+	return fmt.Sprintf("%.2f", ratio)
 }
 
 func mib(n int64) string {
@@ -152,13 +159,35 @@ func (res *result) median(f func(sample) float64) float64 {
 	for _, s := range res.Samples {
 		all = append(all, f(s))
 	}
+	return median(all)
+}
+
+func median(all []float64) float64 {
+	if len(all) == 0 {
+		return 0
+	}
 	slices.Sort(all)
 	n := len(all)
 	return (all[(n-1)/2] + all[n/2]) / 2
 }
 
-func (res *result) seconds() float64 { return res.median(func(s sample) float64 { return s.Seconds }) }
-func (res *result) client() float64  { return res.median(func(s sample) float64 { return s.Client }) }
+// over is the median of how many times what f finds is that of the other, round
+// by round: what disturbs the machine for a while disturbs both.
+func (res *result) over(other *result, f func(sample) float64) float64 {
+	var all []float64
+	for i := range min(len(res.Samples), len(other.Samples)) {
+		if n := f(other.Samples[i]); n > 0 {
+			all = append(all, f(res.Samples[i])/n)
+		}
+	}
+	return median(all)
+}
+
+func seconds(s sample) float64 { return s.Seconds }
+func client(s sample) float64  { return s.Client }
+
+func (res *result) seconds() float64 { return res.median(seconds) }
+func (res *result) client() float64  { return res.median(client) }
 func (res *result) program() float64 { return res.median(func(s sample) float64 { return s.Program }) }
 
 func (res *result) requests() float64 {

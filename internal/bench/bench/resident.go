@@ -21,6 +21,27 @@ type resident struct {
 	Early int64 // bytes resident soon after the beginning; 0 where only the peak counts
 	Late  int64 // and near the end
 	Peak  int64
+
+	Promise string
+	most    int64 // of Peak; 0 where Late is compared with Early
+}
+
+// drift is how much more may be resident late than early.
+const drift = 1.05
+
+// kept tells whether the promise was.
+func (r resident) kept() bool {
+	if r.most > 0 {
+		return r.Peak <= r.most
+	}
+	return float64(r.Late) <= drift*float64(r.Early)
+}
+
+func (r resident) found() string {
+	if r.most > 0 {
+		return mib(r.Peak) + " MiB"
+	}
+	return times(float64(r.Late) / float64(max(1, r.Early)))
 }
 
 // measureMemory does what is wanted of the following.
@@ -53,7 +74,7 @@ const (
 
 // writeHuge copies a file of hugeSize into a new mount.
 func writeHuge(o options) (got resident, err error) {
-	got.Title = fmt.Sprintf("one file of %v", size.Size(hugeSize))
+	got.Title, got.Promise = fmt.Sprintf("one file of %v", size.Size(hugeSize)), "late within 1.05 of early"
 	err = onMount(o, ours(), func(l *lab, m *mounted) error {
 		c := exec.Command("dd", "bs=1M", "if=/dev/zero", "of="+filepath.Join(m.folder, "huge"), fmt.Sprintf("count=%d", hugeSize>>20))
 		if err := c.Start(); err != nil {
@@ -107,6 +128,7 @@ const (
 // writeMany has them write into a new mount with little memory.
 func writeMany(o options) (got resident, err error) {
 	got.Title = fmt.Sprintf("%d files open at once, %v each, with --memory %s", writers, size.Size(piece*pieces).About(), writersMemory)
+	got.Promise, got.most = "at most 320 MiB", 320<<20
 	err = onMount(o, ours("--memory", writersMemory), func(_ *lab, m *mounted) error {
 		err := writeInTurn(m.folder)
 		var errPeak error

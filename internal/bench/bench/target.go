@@ -14,14 +14,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// target is something that is measured: a mount, or where command is nil,
-// requests without one.
+// target is something that is measured: a mount, or where command is nil, a
+// program without one.
 type target struct {
 	name        string
 	floor       bool
 	other       bool // somebody else's, which may fail
 	concurrency int  // of a floor
 	command     func(o options, e *endpoint, folder string) *exec.Cmd
+	alone       func(s scenario, r *run) *exec.Cmd
 }
 
 const oursName = "s3mpfs"
@@ -53,7 +54,32 @@ func floorCommand(o options, e *endpoint, concurrency int, args ...string) *exec
 
 // plain is the floor's requests without a mount.
 func plain(concurrency int) target {
-	return target{name: fmt.Sprintf("no mount, %d in flight", concurrency), floor: true, concurrency: concurrency}
+	return target{
+		name: fmt.Sprintf("no mount, %d in flight", concurrency), floor: true, concurrency: concurrency,
+		alone: func(s scenario, r *run) *exec.Cmd { return s.plain(r) },
+	}
+}
+
+// s5cmdWorkers is how many requests s5cmd has in flight unless it is told
+// otherwise.
+const s5cmdWorkers = 256
+
+// s5cmd is that program, where it is installed.
+func s5cmd() (found []target) {
+	if _, err := exec.LookPath("s5cmd"); err == nil {
+		found = append(found, target{name: "s5cmd", other: true, alone: runS5cmd})
+	}
+	return found
+}
+
+func runS5cmd(s scenario, r *run) *exec.Cmd {
+	args := []string{"cat", "s3://" + bucket + "/" + r.name}
+	if s.object == 0 {
+		args = []string{"cp", r.small + "/", "s3://" + bucket + "/" + r.name + "/"}
+	}
+	c := exec.Command("s5cmd", append([]string{"--endpoint-url", r.url, "--no-verify-ssl", "--log", "error"}, args...)...)
+	c.Env = r.env
+	return c
 }
 
 // others are the mounts of others that are installed.
@@ -120,6 +146,9 @@ func (t target) start(o options, e *endpoint) (*mounted, error) {
 // kill ends a mount that does not answer.
 func (m *mounted) kill() error {
 	err := m.process.Process.Kill()
+	if errors.Is(err, os.ErrProcessDone) {
+		err = nil
+	}
 	_ = m.process.Wait()                        // it was killed
 	_ = unix.Unmount(m.folder, unix.MNT_DETACH) // it may not be mounted
 	return err
