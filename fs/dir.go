@@ -103,6 +103,10 @@ func (d *dir) childKey(name string) (string, syscall.Errno) {
 
 // find tells what S3 has under a name, or [writer.ErrNotFound].
 func (t *Tree) find(dirKey, name string) (entry, error) {
+	own := t.knownListing(dirKey + name + "/")
+	if own.showsSomething() && own.believed() {
+		return entry{name: name, dir: true}, nil
+	}
 	if l := t.knownListing(dirKey); l != nil {
 		if !l.believed() && l.worthRenewing() {
 			l = t.newListing(dirKey)
@@ -118,6 +122,11 @@ func (t *Tree) find(dirKey, name string) (entry, error) {
 			}
 		}
 	}
+	if own.showsSomething() || t.wasDir(dirKey, name) {
+		if exists, err := t.stillDir(dirKey + name + "/"); exists || err != nil {
+			return entry{name: name, dir: true}, err
+		}
+	}
 	e, err := t.ask(dirKey, name)
 	switch {
 	case err == nil:
@@ -126,6 +135,37 @@ func (t *Tree) find(dirKey, name string) (entry, error) {
 		return entry{name: name, dir: true}, nil
 	}
 	return e, err
+}
+
+// wasDir tells whether a name was a directory when its parent was listed.
+func (t *Tree) wasDir(dirKey, name string) bool {
+	l := t.knownListing(dirKey)
+	if l == nil {
+		return false
+	}
+	e, found, _ := l.lookup(name)
+	return found && e.dir
+}
+
+// stillDir asks about what was a directory by the first page of its listing,
+// which is what a program that walks the tree wants next.
+func (t *Tree) stillDir(dirKey string) (bool, error) {
+	if t.o.MetadataTTL == 0 {
+		return false, nil
+	}
+	l := t.listingOf(dirKey)
+	_, err := l.page(0)
+	return l.showsSomething(), err
+}
+
+// showsSomething tells whether there is a listing and S3 showed anything in it.
+func (l *listing) showsSomething() bool {
+	if l == nil {
+		return false
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.exists
 }
 
 func (l *listing) readAll() error {
@@ -182,6 +222,7 @@ func (d *dir) adopt(ctx context.Context, e entry, out *fuse.Attr) *gofuse.Inode 
 	child, ok := operations[*file](known)
 	if !ok || !child.accept(e.object) {
 		child = d.tree.newFile(d.currentKey()+e.name, e.object)
+		d.tree.show(d, e.name)
 	}
 	child.fill(out)
 	return d.NewInode(ctx, child, gofuse.StableAttr{Mode: syscall.S_IFREG})

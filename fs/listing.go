@@ -36,6 +36,10 @@ type listing struct {
 	started  time.Time
 	told     time.Time // when S3 gave the last page
 	lastOwn  time.Time // when this mount last added a name
+	exists   bool      // S3 showed something of the directory, its marker at least
+	walked   int       // position of the furthest name that was looked up
+	walkedAt time.Time
+	used     time.Time // when it was last looked at
 	readers  int       // handles
 }
 
@@ -73,8 +77,9 @@ const (
 
 // believed tells whether a listing still answers lookups. One that took long to
 // read is believed for twice that time, so that find, which looks names up after
-// reading them, does not ask for each; one that somebody is reading or whose
-// directory this mount is filling, up to busyLimit.
+// reading them, does not ask for each; one that somebody is reading, or whose
+// names somebody looks up one after the other, or whose directory this mount is
+// filling, up to busyLimit.
 func (l *listing) believed() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -83,7 +88,7 @@ func (l *listing) believed() bool {
 		return false
 	}
 	age := time.Since(l.told)
-	busy := l.readers > 0 || l.fillingLocked()
+	busy := l.readers > 0 || l.fillingLocked() || time.Since(l.walkedAt) < ttl
 	return age < max(ttl, 2*l.told.Sub(l.started)) || busy && age < busyLimit
 }
 
@@ -157,6 +162,8 @@ func (l *listing) add(i int, token string, carry []entry, objects []writer.Objec
 	}
 	l.pages = append(l.pages, p)
 	l.next, l.carry, l.complete, l.told = next, rest, next == "", time.Now()
+	l.used = l.told
+	l.exists = l.exists || len(objects)+len(prefixes) > 0
 	if l.held++; l.held > maxPages {
 		old := l.pages[len(l.pages)-l.held]
 		old.entries, old.index = nil, nil
@@ -243,15 +250,26 @@ func lastKey(objects []writer.Object, prefixes []string) (last string) {
 func (l *listing) lookup(name string) (e entry, found, known bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.used = time.Now()
 	if c := l.changed[name]; c != nil {
 		return c.entry, !c.gone, true
 	}
 	for _, p := range slices.Backward(l.pages) {
 		if i, ok := p.find(name); ok {
+			l.walk(p.first + i)
 			return p.entries[i], true, true
 		}
 	}
 	return entry{}, false, l.complete && l.held == len(l.pages)
+}
+
+// walk notes that the name at a position was looked up. Who goes from name to
+// name in the listing's order is walking it, as ls -l and find do; who looks at
+// the same few names again and again wants to know what is new. mu is held.
+func (l *listing) walk(position int) {
+	if position > l.walked {
+		l.walked, l.walkedAt = position, time.Now()
+	}
 }
 
 func (p *page) find(name string) (int, bool) {

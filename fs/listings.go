@@ -1,9 +1,17 @@
 package fs
 
-import "time"
+import (
+	"maps"
+	"slices"
+	"time"
+)
 
-// maxRemembered bounds the memory of all listings, in pages.
-const maxRemembered = 256
+const (
+	// maxRemembered bounds the memory of all listings, in pages.
+	maxRemembered = 256
+	// maxListings bounds their number.
+	maxListings = 1024
+)
 
 // listingOf gives the listing by which to read a directory from its start: the
 // one that somebody reads or just has read, or a new one.
@@ -32,7 +40,7 @@ func (t *Tree) knownListing(dirKey string) *listing {
 // are noted already.
 func (t *Tree) newListing(dirKey string) *listing {
 	l := &listing{tree: t, dirKey: dirKey, changed: map[string]*change{}, started: time.Now()}
-	l.told = l.started
+	l.told, l.used = l.started, l.started
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for name := range t.open[dirKey] {
@@ -55,16 +63,30 @@ func (t *Tree) emptyListing(dirKey string) {
 	l.complete, l.lastOwn = true, time.Now()
 }
 
-// dropListings makes room for one more. t.mu is held.
+// dropListings makes room for one more, if need be so much that it need not be
+// done again soon: those that were used last are kept, believed or not, since
+// an old one still tells what to ask. t.mu is held.
 func (t *Tree) dropListings() {
 	pages := 0
-	for dirKey, l := range t.listings {
-		if l.believed() && pages < maxRemembered {
-			pages += l.heldPages()
-		} else {
-			delete(t.listings, dirKey)
+	for _, l := range t.listings {
+		pages += l.heldPages()
+	}
+	if pages < maxRemembered && len(t.listings) < maxListings {
+		return
+	}
+	byUse := slices.SortedFunc(maps.Values(t.listings), func(a, b *listing) int { return b.lastUse().Compare(a.lastUse()) })
+	pages = 0
+	for i, l := range byUse {
+		if pages += l.heldPages(); pages > maxRemembered/2 || i >= maxListings/2 {
+			delete(t.listings, l.dirKey)
 		}
 	}
+}
+
+func (l *listing) lastUse() time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.used
 }
 
 func (l *listing) heldPages() int {

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -264,6 +265,15 @@ func (b *bucket) LoseNth(n int, _ *None) error {
 	return nil
 }
 
+// Heap is what the process holds in memory that is not garbage, in bytes.
+func (b *bucket) Heap(_ None, bytes *int64) error {
+	var s runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&s)
+	*bytes = int64(s.HeapAlloc)
+	return nil
+}
+
 // Close gives everything up while the kernel still asks.
 func (b *bucket) Close(None, *None) error {
 	b.tree.Close()
@@ -440,6 +450,12 @@ func (m *mounted) requests(action func()) map[string]int {
 	var counts s3fake.Counts
 	m.call("Counts", None{}, &counts)
 	return counts.Requests
+}
+
+func (m *mounted) heap() (bytes int64) {
+	m.Helper()
+	m.call("Heap", None{}, &bytes)
+	return bytes
 }
 
 func (m *mounted) log() (text string) {

@@ -2,4 +2,4 @@
 
 package fs_test
 
-const manyNames = 100_000
+const manyNames = 200_000

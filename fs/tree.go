@@ -44,6 +44,7 @@ type Tree struct {
 	root      *dir
 	processes processes
 	hidden    hidden
+	shown     shown
 	names     *standstill
 	started   time.Time
 
