@@ -325,6 +325,7 @@ func (d *dir) Rmdir(_ context.Context, name string) syscall.Errno {
 	if err != nil {
 		return d.tree.fail("rmdir", key, err)
 	}
+	d.tree.forgetListings(func(dirKey string) bool { return dirKey == key })
 	d.removed(key)
 	return 0
 }
