@@ -1,6 +1,10 @@
 package fs
 
-import "syscall"
+import (
+	"syscall"
+
+	"github.com/s3mpfs/s3mpfs/internal/panics"
+)
 
 // With Options.WriteBehind close(2) does not wait for S3: RELEASE, for which no
 // program waits, begins to publish, and as many files are published at the same
@@ -14,10 +18,15 @@ func (h *handle) endBehind(told bool) {
 	t.behind.RLock()
 	go func() {
 		defer t.behind.RUnlock()
-		if err := h.end(told); err != nil && !told {
+		if err := h.endSoundly(told); err != nil && !told {
 			t.owe(h.file.currentKey(), err)
 		}
 	}()
+}
+
+func (h *handle) endSoundly(told bool) (err error) {
+	defer panics.Catch(h.file.tree.o.Log, &err)
+	return h.end(told)
 }
 
 // owe remembers a failure to be told at the next open of a key.

@@ -11,6 +11,7 @@ import (
 
 	gofuse "github.com/hanwen/go-fuse/v2/fs"
 
+	"github.com/s3mpfs/s3mpfs/internal/panics"
 	"github.com/s3mpfs/s3mpfs/writer"
 )
 
@@ -184,12 +185,14 @@ func (t *Tree) ask(dirKey, name string) (entry, error) {
 	var isFile, isDir bool
 	var both errgroup.Group
 	both.Go(func() (err error) {
+		defer panics.Catch(t.o.Log, &err)
 		object, err = t.bucket.HeadObject(t.ctx, key)
 		isFile = err == nil
 		return err
 	})
 	var listErr error
 	both.Go(func() error {
+		defer panics.Catch(t.o.Log, &listErr)
 		objects, prefixes, _, err := t.bucket.List(t.ctx, key+"/", "", "", 1)
 		listErr, isDir = err, len(objects)+len(prefixes) > 0
 		return nil

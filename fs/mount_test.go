@@ -253,6 +253,18 @@ func (b *bucket) Fail(op string, _ *None) error {
 	return nil
 }
 
+// Panic makes every request of an operation find the program wrong; an empty
+// operation ends that.
+func (b *bucket) Panic(op string, _ *None) error {
+	b.store.Inject(func(c s3fake.Call) s3fake.Fault {
+		if c.Op == op {
+			panic("injected")
+		}
+		return s3fake.Fault{}
+	})
+	return nil
+}
+
 // FailNth makes the n-th request from now on fail as if S3 were out of order.
 func (b *bucket) FailNth(n int, _ *None) error {
 	b.store.FailNth(n, s3fake.Refuse(writer.ErrUnavailable))

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/s3mpfs/s3mpfs/internal/panics"
 	"github.com/s3mpfs/s3mpfs/writer"
 )
 
@@ -253,7 +254,8 @@ func (r *renaming) copyEach(objects []writer.Object) error {
 	var work errgroup.Group
 	work.SetLimit(renameParallel)
 	for _, o := range objects {
-		work.Go(func() error {
+		work.Go(func() (err error) {
+			defer panics.Catch(r.tree.o.Log, &err)
 			r.mu.Lock()
 			r.tried = append(r.tried, o)
 			r.mu.Unlock()
@@ -324,10 +326,11 @@ func (r *renaming) undo() error {
 }
 
 // putBack undoes what may have been done to an object of the source.
-func (r *renaming) putBack(ctx context.Context, o writer.Object) error {
+func (r *renaming) putBack(ctx context.Context, o writer.Object) (err error) {
+	defer panics.Catch(r.tree.o.Log, &err)
 	target := o
 	target.Key = r.targetOf(o.Key)
-	_, err := r.tree.moveWithin(ctx, target, o.Key, writer.Condition{IfNoneMatch: true})
+	_, err = r.tree.moveWithin(ctx, target, o.Key, writer.Condition{IfNoneMatch: true})
 	switch {
 	case errors.Is(err, writer.ErrUnsupported):
 		return r.tree.bucket.DeleteObject(ctx, target.Key)
@@ -345,8 +348,9 @@ func (r *renaming) deleteAll(objects []writer.Object) error {
 		if o.Key == r.from {
 			continue
 		}
-		work.Go(func() error {
-			err := r.tree.bucket.DeleteObject(r.tree.ctx, o.Key)
+		work.Go(func() (err error) {
+			defer panics.Catch(r.tree.o.Log, &err)
+			err = r.tree.bucket.DeleteObject(r.tree.ctx, o.Key)
 			r.mu.Lock()
 			defer r.mu.Unlock()
 			if err == nil {

@@ -32,6 +32,7 @@ import (
 
 	gofuse "github.com/hanwen/go-fuse/v2/fs"
 
+	"github.com/s3mpfs/s3mpfs/internal/panics"
 	"github.com/s3mpfs/s3mpfs/internal/readahead"
 	"github.com/s3mpfs/s3mpfs/writer"
 )
@@ -71,7 +72,7 @@ type Tree struct {
 // after Close; its objects are read ahead from now on.
 func New(bucket Bucket, engine *writer.Engine, o Options) *Tree {
 	engine.ReadThrough(func(object writer.Object) writer.ObjectReader {
-		return readahead.New(bucket, engine.Memory(), object, readahead.Options{})
+		return readahead.New(bucket, engine.Memory(), object, readahead.Options{Log: o.Log})
 	})
 	t := &Tree{
 		bucket: bucket, engine: engine, o: o.withDefaults(), processes: procfs("/proc"),
@@ -120,7 +121,8 @@ func (t *Tree) Finalise(ctx context.Context) []Failure {
 func (t *Tree) publishAll() {
 	var files errgroup.Group
 	for _, f := range t.openFiles() {
-		files.Go(func() error {
+		files.Go(func() (err error) {
+			defer panics.Catch(t.o.Log, &err)
 			f.finalise()
 			return nil
 		})

@@ -136,7 +136,7 @@ func New(store Store, o Options) (*Engine, error) {
 		return nil, err
 	}
 	e := &Engine{
-		store: store, o: o, pool: pool, slots: newSlots(o.Concurrency),
+		store: sound{store, o.Log}, o: o, pool: pool, slots: newSlots(o.Concurrency),
 		zeros:   make(memory.Block, o.BlockSize),
 		reserve: make(chan struct{}, 1), fetching: make(chan struct{}, 1), files: map[*File]struct{}{},
 	}

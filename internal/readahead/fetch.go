@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/s3mpfs/s3mpfs/internal/memory"
+	"github.com/s3mpfs/s3mpfs/internal/panics"
 )
 
 // fetch is one ranged GET ahead of a stream, or for a large read outside any, and
@@ -74,12 +75,17 @@ func (r *Reader) start(off, end int64) bool {
 func (r *Reader) run(ctx context.Context, f *fetch, p [][]byte) {
 	defer r.work.Done()
 	defer f.cancel()
-	err := r.src.ReadRange(ctx, r.obj, f.off, p...)
+	err := r.read(ctx, f.off, p)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	f.err = err
 	close(f.done)
 	r.giveBack(f)
+}
+
+func (r *Reader) read(ctx context.Context, off int64, p [][]byte) (err error) {
+	defer panics.Catch(r.opts.Log, &err)
+	return r.src.ReadRange(ctx, r.obj, off, p...)
 }
 
 const (

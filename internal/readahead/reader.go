@@ -17,8 +17,10 @@
 package readahead
 
 import (
+	"cmp"
 	"context"
 	"io"
+	"log/slog"
 	"os"
 	"sync"
 	"time"
@@ -39,6 +41,8 @@ type Options struct {
 	// MaxWindow in bytes is how far ahead one stream may fetch. By default
 	// half of the memory budget, at most 264 MiB.
 	MaxWindow int64
+	// Log takes what is wrong with the program itself; nothing by default.
+	Log *slog.Logger
 }
 
 // defaultMaxWindow keeps 32 GETs of 8 MiB under way beside the one that is being
@@ -50,6 +54,7 @@ func (o Options) withDefaults(pool *memory.Pool) Options {
 		o.MaxWindow = min(defaultMaxWindow, pool.Size()/2)
 	}
 	o.MaxWindow = max(o.MaxWindow, minWindow)
+	o.Log = cmp.Or(o.Log, slog.New(slog.DiscardHandler))
 	return o
 }
 

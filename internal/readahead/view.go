@@ -42,7 +42,7 @@ func (v *view) add(p []byte, off int64) (n int, err error) {
 	f, next := v.r.hold(off)
 	if f == nil {
 		p = p[:min(int64(len(p)), next-off)]
-		if err := v.r.src.ReadRange(v.r.ctx, v.r.obj, off, p); err != nil {
+		if err := v.r.read(v.r.ctx, off, [][]byte{p}); err != nil {
 			return 0, err
 		}
 		v.bytes = append(v.bytes, p)
