@@ -23,6 +23,8 @@ type bucket struct {
 	prefix   string // the part of it that is mounted, with a slash at its end, or empty
 	endpoint string // what mounts use: the store or a proxy before it
 	work     string // a local folder for the test's files
+	// env is where its commands find credentials; nil: the store's own.
+	env []string
 }
 
 func newBucket(t *testing.T, s *store) *bucket {

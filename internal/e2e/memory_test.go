@@ -12,7 +12,7 @@ import (
 
 // discarding is a mount with a budget of 256 MiB over an endpoint that throws
 // content away.
-func discarding(t *testing.T) *mount {
+func discarding(t *testing.T, flags ...string) *mount {
 	t.Helper()
 	d, err := s3discard.Start(s3discard.Options{})
 	if err != nil {
@@ -24,7 +24,7 @@ func discarding(t *testing.T) *mount {
 		}
 	})
 	s := &store{Server: &s3server.Server{Endpoint: d.URL, AccessKey: "test", SecretKey: "testtest", Region: "us-east-1"}}
-	return mountBucket(t, s, "--memory", "256MiB")
+	return mountBucket(t, s, append(flags, "--memory", "256MiB")...)
 }
 
 // wantMemory checks the most memory that the process ever had resident.

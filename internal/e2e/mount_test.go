@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -110,7 +111,11 @@ func (b *bucket) startMountAt(dir, logFile string, flags ...string) *mount {
 // command is a command line of the program in a clean environment.
 func (b *bucket) command(args ...string) *exec.Cmd {
 	cmd := exec.Command(binary, args...)
-	cmd.Env = append(b.store.Env(), "PATH="+os.Getenv("PATH"), "HOME="+b.t.TempDir(), "XDG_RUNTIME_DIR="+runtimeDir)
+	env := b.env
+	if env == nil {
+		env = b.store.Env()
+	}
+	cmd.Env = append(slices.Clone(env), "PATH="+os.Getenv("PATH"), "HOME="+b.t.TempDir(), "XDG_RUNTIME_DIR="+runtimeDir)
 	// A mount of a test that is killed ends too.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
 	return cmd

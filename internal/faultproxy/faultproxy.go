@@ -18,6 +18,7 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"sync"
+	"sync/atomic"
 
 	"github.com/s3mpfs/s3mpfs/internal/s3op"
 )
@@ -29,6 +30,7 @@ type Proxy struct {
 	table   table
 	counts  counter
 	resume  chan struct{} // holds the wish that an outage end
+	signer  atomic.Pointer[signer]
 
 	mu     sync.Mutex   // guards server; held while an outage begins or ends
 	server *http.Server // nil during an outage
@@ -51,7 +53,10 @@ func Start(target string, rules ...Rule) (*Proxy, error) {
 	p := &Proxy{address: l.Addr().String(), resume: make(chan struct{}, 1)}
 	p.ended, p.ending = context.WithCancel(context.Background())
 	p.forward = &httputil.ReverseProxy{
-		Rewrite:        func(r *httputil.ProxyRequest) { rewrite(r, server) },
+		Rewrite: func(r *httputil.ProxyRequest) {
+			rewrite(r, server)
+			p.signer.Load().sign(r.Out)
+		},
 		ModifyResponse: p.answered,
 		ErrorHandler:   failed,
 		FlushInterval:  -1, // an answer that is slow arrives as slowly

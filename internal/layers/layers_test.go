@@ -51,7 +51,7 @@ func TestImportsRunOneWay(t *testing.T) {
 // TestOnlyTheCallsKnowAWS: beside the S3 calls and the command, only what serves
 // or measures tests may know the SDK.
 func TestOnlyTheCallsKnowAWS(t *testing.T) {
-	allowed := []string{"writer/s3store", "cmd/s3mpfs", "internal/s3server", "internal/bench", "internal/demo", "internal/e2e"}
+	allowed := []string{"writer/s3store", "cmd/s3mpfs", "internal/s3server", "internal/faultproxy", "internal/bench", "internal/demo", "internal/e2e"}
 	err := filepath.WalkDir("../..", func(path string, entry fs.DirEntry, err error) error {
 		name, _ := filepath.Rel("../..", path)
 		if err != nil || entry.IsDir() || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") ||
