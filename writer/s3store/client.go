@@ -3,7 +3,6 @@ package s3store
 import (
 	"context"
 	"crypto/tls"
-	"io"
 	"net"
 	"net/http"
 	"time"
@@ -35,34 +34,21 @@ func newTransport(configured aws.HTTPClient, connections int) *http.Transport {
 		}
 		return &conn{c}, nil
 	}
+	t.DialTLSContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+		c, err := dialer.DialContext(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		return secure(ctx, c, address, t)
+	}
 	t.ForceAttemptHTTP2 = false
 	t.TLSNextProto = map[string]func(string, *tls.Conn) http.RoundTripper{}
 	t.TLSClientConfig.ClientSessionCache = tls.NewLRUClientSessionCache(0)
+	t.TLSClientConfig.DynamicRecordSizingDisabled = true // nobody waits for the first bytes of a part
 	t.MaxIdleConns = 0
 	t.MaxIdleConnsPerHost = connections
 	t.MaxConnsPerHost = 0 // a request in a queue would look like one that stands still
 	t.WriteBufferSize, t.ReadBufferSize = bufferSize, bufferSize
 	t.DisableCompression = true
 	return t
-}
-
-// conn writes the body of a request from the blocks it lies in, without the
-// copies through net/http's buffers. It works for plain http, where net/http
-// hands the body down to the connection.
-type conn struct{ net.Conn }
-
-var _ io.ReaderFrom = (*conn)(nil)
-
-func (c *conn) ReadFrom(r io.Reader) (int64, error) {
-	limited, ok := r.(*io.LimitedReader)
-	if !ok {
-		return io.Copy(c.Conn, r)
-	}
-	body, ok := limited.R.(*sentBody)
-	if !ok || int64(body.Len()) > limited.N {
-		return io.Copy(c.Conn, r)
-	}
-	n, err := body.WriteTo(c.Conn)
-	limited.N -= n
-	return n, err
 }
