@@ -316,3 +316,22 @@ func TestPartNumbersRunOut(t *testing.T) {
 		})
 	}
 }
+
+// TestPosixFallocateWritesNothing: where fallocate(2) fails, the C library
+// writes a byte into each block instead.
+func TestPosixFallocateWritesNothing(t *testing.T) {
+	m := mount(t, settings{Options: fs.Options{Debug: true}})
+	m.sh(`python3 -c '
+import os
+f = os.open("f", os.O_RDWR | os.O_CREAT)
+os.posix_fallocate(f, 0, 10 << 20)
+os.posix_fallocate(f, 1 << 20, 5000)
+assert os.fstat(f).st_size == 10 << 20
+os.close(f)'`)
+	if n := strings.Count(m.log(), ": WRITE "); n > 0 {
+		t.Errorf("%d WRITE requests", n)
+	}
+	if size := m.head("f").Size; size != 10<<20 {
+		t.Errorf("the object has %d bytes", size)
+	}
+}

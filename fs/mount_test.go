@@ -369,7 +369,8 @@ func mount(t *testing.T, s settings) *mounted {
 func (m *mounted) start() {
 	m.Helper()
 	child := exec.Command(os.Args[0])
-	child.Env = append(os.Environ(), serveVariable+"="+m.dir)
+	child.Env = append(os.Environ(), serveVariable+"="+m.dir,
+		"GORACE=atexit_sleep_ms=0") // a second for each mount otherwise
 	child.Stderr = os.Stderr
 	in, err := child.StdinPipe()
 	if err != nil {
