@@ -5,6 +5,7 @@ import (
 	"errors"
 	"syscall"
 	"time"
+	"unicode/utf8"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
 	"golang.org/x/sync/errgroup"
@@ -244,7 +245,7 @@ func operations[T any](n *gofuse.Inode) (node T, ok bool) {
 // go on with what somebody else put there meanwhile.
 func (d *dir) Create(ctx context.Context, name string, flags, mode uint32, out *fuse.EntryOut) (*gofuse.Inode, gofuse.FileHandle, uint32, syscall.Errno) {
 	defer d.tree.names.enter(d)()
-	key, errno := d.newKey(name)
+	key, errno := d.freshKey(name)
 	if errno != 0 {
 		return nil, nil, 0, errno
 	}
@@ -282,11 +283,20 @@ func (d *dir) newKey(name string) (string, syscall.Errno) {
 	return d.childKey(name)
 }
 
+// freshKey is newKey for a name that does not exist yet. S3's keys are text:
+// bytes that are no UTF-8 would come back as others, or be refused at close.
+func (d *dir) freshKey(name string) (string, syscall.Errno) {
+	if !utf8.ValidString(name) {
+		return "", syscall.EILSEQ
+	}
+	return d.newKey(name)
+}
+
 // Mkdir puts a marker object, so that an empty directory exists. It is put only
 // where there is none, which makes mkdir atomic between machines too.
 func (d *dir) Mkdir(ctx context.Context, name string, mode uint32, out *fuse.EntryOut) (*gofuse.Inode, syscall.Errno) {
 	defer d.tree.names.enter(d)()
-	key, errno := d.newKey(name)
+	key, errno := d.freshKey(name)
 	if errno != 0 {
 		return nil, errno
 	}

@@ -26,7 +26,7 @@ func (d *dir) Rename(_ context.Context, name string, newParent gofuse.InodeEmbed
 	if errno != 0 {
 		return errno
 	}
-	to, errno := target.newKey(newName)
+	to, errno := target.freshKey(newName)
 	if errno != 0 {
 		return errno
 	}

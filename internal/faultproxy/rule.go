@@ -19,6 +19,9 @@ type Rule struct {
 	Nth int `json:"nth,omitempty"`
 	// Times is how many are struck from there on; 0 is one, Always all.
 	Times int `json:"times,omitempty"`
+	// Every n-th of those that match is struck, of those that Nth and Times
+	// leave; 0 is each.
+	Every int `json:"every,omitempty"`
 
 	Action Action        `json:"action"`
 	Status int           `json:"status,omitempty"` // of Answer
@@ -163,5 +166,6 @@ func (r Rule) matches(req s3op.Request) bool {
 // strikes tells whether the n-th request that matches is struck.
 func (r Rule) strikes(n int) bool {
 	first := max(r.Nth, 1)
-	return n >= first && (r.Times == Always || n < first+max(r.Times, 1))
+	within := n >= first && (r.Times == Always || n < first+max(r.Times, 1))
+	return within && (n-first)%max(r.Every, 1) == 0
 }
