@@ -11,7 +11,7 @@ import (
 	"github.com/s3mpfs/s3mpfs/internal/faultproxy"
 )
 
-var update = flag.Bool("update", false, "write the table of docs/RELIABILITY.md anew")
+var update = flag.Bool("update", false, "write the tables of the documentation anew")
 
 const reliability = "../../docs/RELIABILITY.md"
 
