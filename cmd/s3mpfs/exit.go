@@ -45,10 +45,12 @@ type codedError struct {
 func (e *codedError) Error() string { return e.err.Error() }
 func (e *codedError) Unwrap() error { return e.err }
 
-// withCode makes err end the program with code; nil stays nil.
+// withCode makes err end the program with code; nil stays nil, and an error
+// that has a code keeps it.
 func withCode(code int, err error) error {
-	if err == nil {
-		return nil
+	var coded *codedError
+	if err == nil || errors.As(err, &coded) {
+		return err
 	}
 	return &codedError{code, err}
 }

@@ -81,8 +81,8 @@ func (s *settings) performanceFlags() flagGroup {
 
 func (s *settings) fileFlags() flagGroup {
 	f := newFlagGroup("Files")
-	f.Uint32Var(&s.uid, "uid", s.uid, "`user` ID that owns every file (default: yours)")
-	f.Uint32Var(&s.gid, "gid", s.gid, "`group` ID that owns every file (default: yours)")
+	f.Var(&owner{&s.uid, userID}, "uid", "`user` that owns every file, by ID or name (default: you)")
+	f.Var(&owner{&s.gid, groupID}, "gid", "`group` that owns every file, by ID or name (default: yours)")
 	f.Var(&s.fileMode, "file-mode", "permissions of files")
 	f.Var(&s.dirMode, "dir-mode", "permissions of folders")
 	f.DurationVar(&s.metadataTTL, "metadata-ttl", s.metadataTTL, "how long names and sizes from S3 may be remembered; 0 for never")

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"log/syslog"
@@ -25,7 +26,11 @@ type logTarget struct {
 // which is also where a crash of a process in the background is found.
 func openLog(s *settings, runtimeDir string) (logTarget, error) {
 	if s.logFile != "" {
-		return s.fileLog(s.logFile)
+		target, err := s.fileLog(s.logFile)
+		if err != nil {
+			err = withCode(exitUsage, fmt.Errorf("--log-file: %w: name a file in a folder that exists and that you may write to", err))
+		}
+		return target, err
 	}
 	if s.foreground {
 		return logTarget{handler: s.logHandler(os.Stderr), file: os.Stderr}, nil
@@ -56,7 +61,7 @@ func (l logTarget) close() error {
 func (s *settings) fileLog(path string) (logTarget, error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
-		return logTarget{}, withCode(exitUsage, err)
+		return logTarget{}, err
 	}
 	return logTarget{handler: s.logHandler(f), file: f}, nil
 }

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 func newRootCommand() *cobra.Command {
@@ -24,8 +26,17 @@ Exit codes of every command:
 		SilenceUsage:  true,
 	}
 	root.AddCommand(newMountCommand(), newUmountCommand(), newStatusCommand(), newUploadsCommand(), newVersionCommand(), newManCommand())
-	root.SetFlagErrorFunc(usageError)
+	root.SetFlagErrorFunc(flagError)
 	return root
+}
+
+// flagError is usageError for a flag that cannot be read.
+func flagError(c *cobra.Command, err error) error {
+	var wrong *pflag.InvalidValueError
+	if errors.As(err, &wrong) && wrong.GetFlag().Value.Type() == "duration" {
+		err = fmt.Errorf("invalid argument %q for %q flag: write for example 90s, 10m or 24h", wrong.GetValue(), "--"+wrong.GetFlag().Name)
+	}
+	return usageError(c, err)
 }
 
 // usageError marks a wrong flag or argument and tells where help is.

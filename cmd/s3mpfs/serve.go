@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/config"
 	"golang.org/x/sys/unix"
 
 	"github.com/s3mpfs/s3mpfs/fs"
@@ -66,6 +67,11 @@ func openStore(c s3store.Config) (*s3store.Store, error) {
 	ctx, stop := signal.NotifyContext(context.Background(), endSignals...)
 	defer stop()
 	store, err := s3store.Open(ctx, c)
+	var unknown config.SharedConfigProfileNotExistError
+	if errors.As(err, &unknown) {
+		return nil, withCode(exitUsage, fmt.Errorf("--profile %q (or AWS_PROFILE) is neither in ~/.aws/config nor in ~/.aws/credentials: "+
+			"'aws configure list-profiles' shows what is", unknown.Profile))
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -200,7 +200,7 @@ func (s *session) abandon(sig os.Signal) error {
 	for _, f := range s.files() {
 		if f.Dirty {
 			lost++
-			s.log.Error("abandoned: what was written since the last publish is lost", "path", f.Path, "size", f.Size,
+			s.log.Error("abandoned: what was written since the last publish is lost", "path", "/"+f.Path, "size", f.Size,
 				"upload_id", f.UploadID, "to_complete", s.toComplete(f))
 		}
 	}

@@ -117,7 +117,7 @@ func TestSecondSignalAbandons(t *testing.T) {
 	if err := <-test.result; exitCode(err) != exitNotDurable || !strings.Contains(err.Error(), "1 file") {
 		t.Errorf("got %v with code %d", err, exitCode(err))
 	}
-	if log := test.log.String(); !strings.Contains(log, "path=a size=100 upload_id=u1") || strings.Contains(log, "path=b") {
+	if log := test.log.String(); !strings.Contains(log, "path=/a size=100 upload_id=u1") || strings.Contains(log, "path=b") {
 		t.Errorf("the log is %q", log)
 	}
 	close(test.tree.finalise)

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"maps"
+	"os/user"
 	"slices"
 	"strconv"
 	"strings"
@@ -83,4 +84,50 @@ func (m *mode) Set(text string) error {
 	}
 	*m = mode(bits)
 	return nil
+}
+
+// owner is a flag of a user or group, by number or by name.
+type owner struct {
+	id   *uint32
+	find func(name string) (string, error)
+}
+
+var _ pflag.Value = (*owner)(nil)
+
+func (o *owner) String() string {
+	if o.id == nil { // as pflag makes one, to see what is a default
+		return ""
+	}
+	return strconv.FormatUint(uint64(*o.id), 10)
+}
+
+func (o *owner) Type() string { return "name" }
+
+func (o *owner) Set(text string) error {
+	number := text
+	if found, err := o.find(text); err == nil {
+		number = found
+	}
+	id, err := strconv.ParseUint(number, 10, 32)
+	if err != nil {
+		return fmt.Errorf("this machine knows no such name: write a number, such as 1000, or a name that 'getent' finds")
+	}
+	*o.id = uint32(id)
+	return nil
+}
+
+func userID(name string) (string, error) {
+	u, err := user.Lookup(name)
+	if err != nil {
+		return "", err
+	}
+	return u.Uid, nil
+}
+
+func groupID(name string) (string, error) {
+	g, err := user.LookupGroup(name)
+	if err != nil {
+		return "", err
+	}
+	return g.Gid, nil
 }
