@@ -8,8 +8,8 @@ import (
 
 // With Options.WriteBehind close(2) does not wait for S3: RELEASE, for which no
 // program waits, begins to publish, and as many files are published at the same
-// time as the engine has memory and slots for. fsync(2) and the end of the
-// mount wait. A failure is logged, stands in the account that Finalise gives,
+// time as there may be requests. Those whose turn has not come are free, so that
+// a rename of one costs nothing. fsync(2) and the end of the mount wait. A failure is logged, stands in the account that Finalise gives,
 // and is told to the next program that opens the name.
 
 // endBehind ends the handle's use of the file while its program goes on.
@@ -18,6 +18,8 @@ func (h *handle) endBehind(told bool) {
 	t.behind.RLock()
 	go func() {
 		defer t.behind.RUnlock()
+		t.turns <- struct{}{}
+		defer func() { <-t.turns }()
 		if err := h.endSoundly(told); err != nil && !told {
 			t.owe(h.file.currentKey(), err)
 		}

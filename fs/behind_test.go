@@ -8,9 +8,11 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/s3mpfs/s3mpfs/fs"
 	"github.com/s3mpfs/s3mpfs/internal/s3op"
+	"github.com/s3mpfs/s3mpfs/writer"
 )
 
 func TestWriteBehindDoesNotWaitForS3(t *testing.T) {
@@ -54,5 +56,29 @@ func TestWriteBehindTellsTheNextOpen(t *testing.T) {
 	m.call("Finalise", None{}, &failed)
 	if !slices.Equal(failed, []string{"/f"}) {
 		t.Errorf("failed: %v", failed)
+	}
+}
+
+// TestWriteBehindRenamesWhatHasNotBegunForNothing: the only slot is taken, so the
+// upload of b has not begun when it is renamed.
+func TestWriteBehindRenamesWhatHasNotBegunForNothing(t *testing.T) {
+	m := mount(t, settings{Options: fs.Options{WriteBehind: true}, Engine: writer.Options{Concurrency: 1}})
+	m.call("Hold", s3op.PutObject, &None{})
+	m.sh("echo first > a; echo second > b")
+	n := m.requests(func() {
+		renamed := make(chan struct{})
+		go func() { m.sh("mv b c"); close(renamed) }()
+		select {
+		case <-renamed:
+		case <-time.After(5 * time.Second):
+			t.Error("mv waits for S3")
+		}
+		m.call("Let", None{}, &None{})
+		<-renamed
+		m.sh("sync a; sync c")
+	})
+	m.expect("c", "second\n")
+	if n[s3op.CopyObject] != 0 || n[s3op.PutObject] > 2 || slices.Contains(m.keys(), "b") {
+		t.Errorf("a rename before the upload cost %v; keys %v", n, m.keys())
 	}
 }

@@ -55,6 +55,7 @@ type Tree struct {
 	// behind is read-held while something goes on that the end of the mount
 	// waits for: a file published after close(2), a directory renamed.
 	behind sync.RWMutex
+	turns  chan struct{} // one for each file that is published while no program waits
 
 	// mu guards what follows and the keys of all nodes. Only the locks of
 	// listings are taken while it is held; it is never held across I/O.
@@ -79,6 +80,7 @@ func New(bucket Bucket, engine *writer.Engine, o Options) *Tree {
 		open: map[string]map[string]*file{}, orphans: map[*file]struct{}{}, owed: map[string]error{}, kept: map[string]map[string]struct{}{},
 		listings: map[string]*listing{}, renames: map[*renaming]struct{}{}, started: time.Now(), names: newStandstill(),
 	}
+	t.turns = make(chan struct{}, engine.Options().Concurrency)
 	t.ctx, t.stop = context.WithCancel(context.Background())
 	t.root = t.newDir(t.o.Prefix)
 	return t

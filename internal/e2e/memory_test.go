@@ -60,11 +60,11 @@ func TestMemory(t *testing.T) {
 		m := discarding(t)
 		m.sh(`python3 -c '
 import os
-files = [os.open(os.environ["MNT"] + "/f%d" % i, os.O_WRONLY | os.O_CREAT) for i in range(400)]
-for n in range(30):
+files = [os.open(os.environ["MNT"] + "/f%d" % i, os.O_WRONLY | os.O_CREAT) for i in range(1000)]
+for n in range(12):
 	for f in files: assert os.write(f, b"x" * 100000) == 100000
 for f in files: os.close(f)'
-			ls -l $MNT | awk '$5 == 3000000' | wc -l | grep -qx 400`)
+			ls -l $MNT | awk '$5 == 1200000' | wc -l | grep -qx 1000`)
 		m.wantMemory(320 * mib)
 	})
 }
