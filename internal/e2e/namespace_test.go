@@ -10,6 +10,8 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+
+	"github.com/s3mpfs/s3mpfs/internal/s3op"
 )
 
 func TestFolders(t *testing.T) {
@@ -167,15 +169,24 @@ func TestKeysThatAreNoNames(t *testing.T) {
 	})
 }
 
-// TestManyKeys lists a folder of 100,000 objects, each once.
+// TestManyKeys lists a folder of 100,000 objects that others have written, each
+// once: every thousand names cost one request, and none costs one of its own.
 func TestManyKeys(t *testing.T) {
 	t.Parallel()
 	const n = 100_000
-	b := newBucket(t, all.versitygw(t))
-	fill(t, filepath.Join(b.store.Dir, b.b.Name, "many"), n)
-	m := b.mount()
-	m.wantOutput(`ls -f $MNT/many | grep -c ^k`, fmt.Sprint(n))
-	m.wantOutput(`find $MNT/many -type f | sort -u | wc -l`, fmt.Sprint(n))
+	m, proxy := counted(t)
+	fill(t, filepath.Join(m.store.Dir, m.b.Name, "many"), n)
+	for _, script := range []string{
+		`ls -lR $MNT | grep -c ' k[0-9]*$'`,
+		`find $MNT/many -type f | sort -u | wc -l`,
+	} {
+		proxy.ResetCounts()
+		m.wantOutput(script, fmt.Sprint(n))
+		counts := proxy.Counts()
+		if lists, heads := counts[s3op.ListObjectsV2].Requests, counts[s3op.HeadObject].Requests; lists > 110 || heads > 1 {
+			t.Errorf("%s cost %d LIST and %d HEAD", script, lists, heads)
+		}
+	}
 	m.wantOutput(`stat -c %s $MNT/many/k077777`, `0`)
 }
 
