@@ -80,11 +80,10 @@ func (f *file) install(c *writer.File) {
 // touch gives the file the time of a write.
 func (f *file) touch() {
 	f.mu.Lock()
-	f.meta.mtime = time.Now()
-	asked, c := f.meta.asked, f.content
-	f.meta.asked = false
+	before, c := f.meta, f.content
+	f.meta.touch(time.Now())
 	f.mu.Unlock()
-	if asked && c != nil {
+	if c != nil && (before.set != f.meta.set || before.written != f.meta.written) {
 		c.SetAttributes(f.attributes())
 	}
 }
@@ -136,9 +135,11 @@ func (f *file) published(c *writer.File) {
 	f.mu.Lock()
 	if f.content == c {
 		f.setObject(object, true)
+		f.listed, f.meta.written = time.Time{}, f.meta.written && c.Dirty()
 	}
 	f.mu.Unlock()
 	f.tree.note(object.Key, entry{object: object}, false)
+	f.reconcile()
 }
 
 // setSize is truncate(2) and ftruncate(2). Where nobody has the file open for
@@ -190,12 +191,13 @@ func (f *file) restart() {
 	f.install(f.tree.engine.Create(f.currentKey(), writer.FileOptions{Attributes: f.attributes()}))
 }
 
-// forgetAttributes makes the next version a new file as far as its attributes go.
+// forgetAttributes makes the next version a new file as far as its attributes
+// go, but for mode and owner.
 func (f *file) forgetAttributes() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.object.Attributes, f.headed = writer.Attributes{}, false
-	f.meta.mtime, f.meta.asked = time.Now(), false
+	f.object.Attributes, f.headed, f.changes = writer.Attributes{}, false, changes{}
+	f.meta.touch(time.Now())
 }
 
 // condemn makes the present handles report err for good.
@@ -228,7 +230,9 @@ func (f *file) endUnlessOpen() error {
 		err = f.publish()
 	}
 	f.release(c)
-	f.tree.removeOpen(f)
+	if !f.hasPending() {
+		f.tree.removeOpen(f)
+	}
 	if !f.exists() && !f.isUnlinked() {
 		f.tree.note(f.currentKey(), entry{}, true)
 	}

@@ -19,6 +19,11 @@ import (
 // dir is a directory: a prefix.
 type dir struct {
 	node
+
+	// mu, the node's, guards what follows.
+	asked   time.Time     // when S3 told of the marker
+	marker  writer.Object // that this mount has put
+	pending bool          // S3 does not have all attributes
 }
 
 var (
@@ -39,7 +44,7 @@ var (
 )
 
 func (t *Tree) newDir(key string) *dir {
-	d := &dir{node{tree: t, key: key}}
+	d := &dir{node: node{tree: t, key: key}}
 	d.meta = posix{mode: t.o.DirMode, uid: t.o.UID, gid: t.o.GID, mtime: t.started}
 	return d
 }
@@ -59,16 +64,6 @@ func (d *dir) fill(out *fuse.Attr) {
 	d.meta.fill(out, 0)
 }
 
-func (d *dir) Setattr(ctx context.Context, _ gofuse.FileHandle, in *fuse.SetAttrIn, out *fuse.AttrOut) syscall.Errno {
-	if d.tree.o.ReadOnly {
-		return syscall.EROFS
-	}
-	d.mu.Lock()
-	d.meta.set(in)
-	d.mu.Unlock()
-	return d.Getattr(ctx, nil, out)
-}
-
 // Lookup finds a name: first among the files that this mount is writing, then
 // in a listing that is still believed, then by asking S3.
 func (d *dir) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (*gofuse.Inode, syscall.Errno) {
@@ -82,9 +77,12 @@ func (d *dir) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (*gof
 	dirKey, _ := split(key)
 	if f := d.tree.openFile(dirKey, name); f != nil {
 		f.fill(&out.Attr)
-		return d.NewInode(ctx, f, gofuse.StableAttr{Mode: syscall.S_IFREG}), 0
+		return d.NewInode(ctx, f, f.stable()), 0
 	}
 	e, err := d.tree.find(dirKey, name)
+	if err == nil {
+		e, err = d.complete(e)
+	}
 	if err != nil {
 		return nil, d.tree.fail("lookup", key, err)
 	}
@@ -184,6 +182,7 @@ func (t *Tree) ask(dirKey, name string) (entry, error) {
 	key := dirKey + name
 	var object writer.Object
 	var isFile, isDir bool
+	var marker writer.Object
 	var both errgroup.Group
 	both.Go(func() (err error) {
 		defer panics.Catch(t.o.Log, &err)
@@ -196,6 +195,9 @@ func (t *Tree) ask(dirKey, name string) (entry, error) {
 		defer panics.Catch(t.o.Log, &listErr)
 		objects, prefixes, _, err := t.bucket.List(t.ctx, key+"/", "", "", 1)
 		listErr, isDir = err, len(objects)+len(prefixes) > 0
+		if len(objects) > 0 && objects[0].Key == key+"/" {
+			marker = objects[0]
+		}
 		return nil
 	})
 	headErr := both.Wait()
@@ -206,7 +208,8 @@ func (t *Tree) ask(dirKey, name string) (entry, error) {
 		t.hide(key, "a directory has the same name")
 		fallthrough
 	case isDir:
-		return entry{name: name, dir: true}, nil
+		marker, err := t.headMarker(marker)
+		return entry{name: name, dir: true, asked: true, object: marker}, err
 	}
 	return entry{name: name, object: object}, headErr
 }
@@ -220,16 +223,25 @@ func (d *dir) adopt(ctx context.Context, e entry, out *fuse.Attr) *gofuse.Inode 
 		if !ok {
 			child = d.tree.newDir(d.currentKey() + e.name + "/")
 		}
+		if e.asked {
+			child.accept(e.object)
+		}
 		child.fill(out)
 		return d.NewInode(ctx, child, gofuse.StableAttr{Mode: syscall.S_IFDIR})
 	}
 	child, ok := operations[*file](known)
-	if !ok || !child.accept(e.object) {
+	if !ok || d.tree.changesKind(child, e.object) || !child.accept(e.object) {
 		child = d.tree.newFile(d.currentKey()+e.name, e.object)
 		d.tree.show(d, e.name)
 	}
 	child.fill(out)
-	return d.NewInode(ctx, child, gofuse.StableAttr{Mode: syscall.S_IFREG})
+	return d.NewInode(ctx, child, child.stable())
+}
+
+// changesKind tells whether an object with other attributes than a file's makes
+// a link of it, or no link.
+func (t *Tree) changesKind(f *file, object writer.Object) bool {
+	return headed(object) && t.posixOf(object).link != f.isLink()
 }
 
 // operations is the node of an inode, if there is one of that kind.
@@ -253,7 +265,9 @@ func (d *dir) Create(ctx context.Context, name string, flags, mode uint32, out *
 		return nil, nil, 0, errno
 	}
 	f := d.tree.newFile(key, writer.Object{})
-	f.meta.mode, f.meta.mtime = mode&0o7777, time.Now()
+	f.meta.mtime = time.Now()
+	f.creationMode(mode)
+	f.own(ctx)
 	if flags&(syscall.O_EXCL|syscall.O_TRUNC) == 0 {
 		if object, err := d.tree.bucket.HeadObject(d.tree.ctx, key); err == nil {
 			f.accept(object)
@@ -269,7 +283,7 @@ func (d *dir) Create(ctx context.Context, name string, flags, mode uint32, out *
 		d.tree.note(key, entry{}, false)
 	}
 	f.fill(&out.Attr)
-	return d.NewInode(ctx, f, gofuse.StableAttr{Mode: syscall.S_IFREG}), h, fuse.FOPEN_DIRECT_IO, 0
+	return d.NewInode(ctx, f, f.stable()), h, fuse.FOPEN_DIRECT_IO, 0
 }
 
 // newKey is childKey for a name to be made.
@@ -301,7 +315,12 @@ func (d *dir) Mkdir(ctx context.Context, name string, mode uint32, out *fuse.Ent
 		return nil, errno
 	}
 	key += "/"
-	_, err := d.tree.putMarker(key, writer.Attributes{ContentType: markerType}, writer.Condition{IfNoneMatch: true})
+	child := d.tree.newDir(key)
+	child.meta.mtime = time.Now()
+	child.creationMode(mode)
+	child.own(ctx)
+	attrs := writer.Attributes{ContentType: markerType, Metadata: child.meta.into(nil, syscall.S_IFDIR)}
+	marker, err := d.tree.putMarker(key, attrs, writer.Condition{IfNoneMatch: true})
 	if errors.Is(err, writer.ErrPrecondition) || errors.Is(err, writer.ErrConflict) {
 		return nil, syscall.EEXIST
 	}
@@ -310,10 +329,16 @@ func (d *dir) Mkdir(ctx context.Context, name string, mode uint32, out *fuse.Ent
 	}
 	d.tree.note(key, entry{dir: true}, false)
 	d.tree.emptyListing(key)
-	child := d.tree.newDir(key)
-	child.meta.mode, child.meta.mtime = mode&0o7777, time.Now()
+	child.marker = marker
 	child.fill(&out.Attr)
-	return d.NewInode(ctx, child, gofuse.StableAttr{Mode: syscall.S_IFDIR}), 0
+	inode := d.NewInode(ctx, child, gofuse.StableAttr{Mode: syscall.S_IFDIR})
+	if child.meta.set != 0 && !d.holdsAttributes() {
+		d.mu.Lock()
+		d.meta.set |= hasMode
+		d.mu.Unlock()
+		d.setLater()
+	}
+	return inode, 0
 }
 
 func (t *Tree) putMarker(key string, attrs writer.Attributes, cond writer.Condition) (writer.Object, error) {
@@ -339,6 +364,9 @@ func (d *dir) Rmdir(_ context.Context, name string) syscall.Errno {
 		return d.tree.fail("rmdir", key, err)
 	}
 	d.tree.forgetListings(func(dirKey string) bool { return dirKey == key })
+	if child, ok := operations[*dir](d.GetChild(name)); ok {
+		child.forgetAttributes()
+	}
 	d.removed(key)
 	return 0
 }
@@ -396,13 +424,9 @@ func (d *dir) file(name string) *file {
 	return f
 }
 
-// Link, Symlink and Mknod: S3 has objects only.
+// Link and Mknod: S3 has objects only.
 
 func (d *dir) Link(context.Context, gofuse.InodeEmbedder, string, *fuse.EntryOut) (*gofuse.Inode, syscall.Errno) {
-	return nil, syscall.EPERM
-}
-
-func (d *dir) Symlink(context.Context, string, string, *fuse.EntryOut) (*gofuse.Inode, syscall.Errno) {
 	return nil, syscall.EPERM
 }
 

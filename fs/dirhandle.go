@@ -17,8 +17,9 @@ type dirHandle struct {
 	listing  *listing
 	position int
 	page     *page
-	added    []entry // after the last page; nil before it was reached
-	last     entry   // that was given out
+	added    []entry          // after the last page; nil before it was reached
+	last     entry            // that was given out
+	asked    map[string]entry // what follows it, as far as S3 was asked for it
 }
 
 var (
@@ -88,8 +89,13 @@ func (h *dirHandle) Readdirent(context.Context) (*fuse.DirEntry, syscall.Errno) 
 
 func (h *dirHandle) dirEntry(e entry) *fuse.DirEntry {
 	mode := uint32(syscall.S_IFREG)
-	if e.dir {
+	switch f, _ := operations[*file](h.dir.GetChild(e.name)); {
+	case e.dir:
 		mode = syscall.S_IFDIR
+	case f != nil && f.knows(e.object):
+		mode = f.stable().Mode
+	case !h.dir.tree.plain(e.object) && e.object.Size <= maxTarget:
+		mode = 0 // a link for all one knows
 	}
 	return &fuse.DirEntry{Name: e.name, Mode: mode, Off: uint64(h.position)}
 }
@@ -145,10 +151,14 @@ func (h *dirHandle) Lookup(ctx context.Context, name string, out *fuse.EntryOut)
 	d := h.dir
 	if f := d.tree.openFile(d.currentKey(), name); f != nil {
 		f.fill(&out.Attr)
-		return d.NewInode(ctx, f, gofuse.StableAttr{Mode: syscall.S_IFREG}), 0
+		return d.NewInode(ctx, f, f.stable()), 0
 	}
 	if h.last.name != name {
 		return d.Lookup(ctx, name, out)
 	}
-	return d.adopt(ctx, h.last, &out.Attr), 0
+	e, err := h.lookedUp()
+	if err != nil {
+		return nil, d.tree.fail("lookup", d.currentKey()+name, err)
+	}
+	return d.adopt(ctx, e, &out.Attr), 0
 }

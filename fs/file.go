@@ -2,8 +2,6 @@ package fs
 
 import (
 	"context"
-	"maps"
-	"strconv"
 	"sync"
 	"syscall"
 	"time"
@@ -46,6 +44,10 @@ type file struct {
 	logged  string // the failure that was logged last
 	told    bool   // a program was told of the failure of content
 	counted bool   // the failure is in the tree's account
+
+	pending bool      // S3 does not have all attributes
+	changes changes   // of metadata that S3 may not have
+	listed  time.Time // S3's time of object, once a listing has told it
 }
 
 var (
@@ -53,13 +55,17 @@ var (
 	_ gofuse.NodeGetattrer      = (*file)(nil)
 	_ gofuse.NodeSetattrer      = (*file)(nil)
 	_ gofuse.NodeStatfser       = (*file)(nil)
+	_ gofuse.NodeReadlinker     = (*file)(nil)
+	_ gofuse.NodeGetxattrer     = (*file)(nil)
 	_ gofuse.NodeSetxattrer     = (*file)(nil)
+	_ gofuse.NodeRemovexattrer  = (*file)(nil)
+	_ gofuse.NodeListxattrer    = (*file)(nil)
 	_ gofuse.NodeCopyFileRanger = (*file)(nil)
 )
 
 func (t *Tree) newFile(key string, object writer.Object) *file {
 	f := &file{node: node{tree: t, key: key}, handles: map[*handle]struct{}{}}
-	f.meta = posix{mode: t.o.FileMode, uid: t.o.UID, gid: t.o.GID}
+	f.meta = t.posixOf(object)
 	f.accept(object)
 	return f
 }
@@ -71,17 +77,38 @@ func (f *file) accept(object writer.Object) bool {
 	defer f.mu.Unlock()
 	if object.ETag == f.object.ETag {
 		f.asked = time.Now()
-		if object.Attributes.Metadata != nil || object.Attributes.ContentType != "" {
+		if headed(object) {
 			f.object, f.headed = object, true
+			f.learn(object)
 		}
 		return true
 	}
-	if f.content != nil || len(f.handles) > 0 {
+	if f.content != nil || f.pending || len(f.handles) > 0 {
 		return false
 	}
-	f.setObject(object, object.Attributes.ContentType != "")
-	f.meta.mtime, f.meta.asked = object.LastModified, false
+	f.setObject(object, headed(object))
+	f.meta, f.changes, f.listed = f.tree.posixOf(object), changes{}, object.LastModified
 	return true
+}
+
+// headed tells whether an object comes with its attributes.
+func headed(object writer.Object) bool {
+	return object.Attributes.ContentType != "" || object.Attributes.Metadata != nil
+}
+
+// learn takes over the attributes of the object, which somebody else may have
+// changed without changing its bytes. The time of a write by this mount stays
+// as it was shown, though S3 has a time of its own. f.mu is held.
+func (f *file) learn(object writer.Object) {
+	if f.pending || f.content != nil {
+		return
+	}
+	now := f.tree.posixOf(object)
+	if (now.set|f.meta.set)&hasTime == 0 && !f.meta.mtime.IsZero() {
+		now.mtime = f.meta.mtime
+	}
+	now.link = f.meta.link
+	f.meta = now
 }
 
 // setObject puts another version in place. f.mu is held.
@@ -139,8 +166,7 @@ func (f *file) size() int64 {
 	return f.object.Size
 }
 
-// Setattr remembers modes, owners and times for the life of the inode; a time
-// set before the upload begins is stored with the object.
+// Setattr changes size, mode, owner and time. See setLater for when S3 gets them.
 func (f *file) Setattr(ctx context.Context, _ gofuse.FileHandle, in *fuse.SetAttrIn, out *fuse.AttrOut) syscall.Errno {
 	if f.tree.o.ReadOnly {
 		return syscall.EROFS
@@ -151,36 +177,48 @@ func (f *file) Setattr(ctx context.Context, _ gofuse.FileHandle, in *fuse.SetAtt
 		}
 	}
 	f.mu.Lock()
-	timeSet, content := f.meta.set(in), f.content
+	unpublished := f.content != nil && f.content.Dirty()
+	changed := f.meta.change(in, f.tree.o.keeps(), unpublished)
 	f.mu.Unlock()
-	if timeSet && content != nil {
-		content.SetAttributes(f.attributes())
+	if changed {
+		f.setLater()
 	}
 	return f.Getattr(ctx, nil, out)
 }
 
-// timeKey is the user metadata for the modification time, in seconds since
-// 1970 with decimals: what rclone and s3fs read and write as x-amz-meta-mtime.
-const timeKey = "mtime"
-
 // attributes are what the next version of the object is stored with: those of
-// the present one, if it is being changed, and the time that a program set.
+// the present one, and what programs have set.
 func (f *file) attributes() writer.Attributes {
 	key := f.currentKey()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	a := f.object.Attributes
-	a.Metadata = maps.Clone(a.Metadata)
 	if a.ContentType == "" {
 		a.ContentType = f.tree.contentType(key)
 	}
-	if delete(a.Metadata, timeKey); f.meta.asked {
-		if a.Metadata == nil {
-			a.Metadata = map[string]string{}
-		}
-		a.Metadata[timeKey] = formatTime(f.meta.mtime)
+	a.Metadata = f.meta.into(a.Metadata, f.kind())
+	return f.changes.over(a)
+}
+
+func (f *file) isLink() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.meta.link
+}
+
+// stable is what the inode of f is made of.
+func (f *file) stable() gofuse.StableAttr {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return gofuse.StableAttr{Mode: f.kind()}
+}
+
+// kind is the type of the file as in its mode. f.mu is held.
+func (f *file) kind() uint32 {
+	if f.meta.link {
+		return syscall.S_IFLNK
 	}
-	return a
+	return syscall.S_IFREG
 }
 
 func (t *Tree) contentType(key string) string {
@@ -188,10 +226,6 @@ func (t *Tree) contentType(key string) string {
 		return t.o.ContentType
 	}
 	return contentTypeOf(key)
-}
-
-func formatTime(t time.Time) string {
-	return strconv.FormatInt(t.Unix(), 10) + t.Format(".000000000")
 }
 
 // Open opens the file. What S3 told too long ago is asked again, so that what

@@ -143,6 +143,14 @@ func (h *handle) failure() error {
 // Options.Fsync says.
 func (h *handle) Fsync(context.Context, uint32) syscall.Errno {
 	f := h.file
+	if errno := h.sync(); errno != 0 || f.tree.o.Fsync != FsyncPublish {
+		return errno
+	}
+	return errnoOf(f.storeAttributes())
+}
+
+func (h *handle) sync() syscall.Errno {
+	f := h.file
 	f.io.RLock()
 	defer f.io.RUnlock()
 	if err := h.failure(); err != nil {

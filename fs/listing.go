@@ -13,7 +13,8 @@ import (
 type entry struct {
 	name   string
 	dir    bool
-	object writer.Object // zero if S3 does not have it yet
+	object writer.Object // zero if S3 does not have it yet; of a directory its marker
+	asked  bool          // object is the directory's marker, or there is none
 }
 
 // listing is one pass through the LIST pages of a directory, made page by page
@@ -39,8 +40,10 @@ type listing struct {
 	exists   bool      // S3 showed something of the directory, its marker at least
 	walked   int       // position of the furthest name that was looked up
 	walkedAt time.Time
-	used     time.Time // when it was last looked at
-	readers  int       // handles
+	used     time.Time     // when it was last looked at
+	readers  int           // handles
+	ahead    bool          // nobody has read it yet
+	marker   writer.Object // of the directory, without a key if there is none
 }
 
 // page is an answer to LIST.
@@ -161,6 +164,9 @@ func (l *listing) add(i int, token string, carry []entry, objects []writer.Objec
 		p.first = l.pages[i-1].first + l.pages[i-1].count
 	}
 	l.pages = append(l.pages, p)
+	if i == 0 && len(objects) > 0 && objects[0].Key == l.dirKey {
+		l.marker = objects[0]
+	}
 	l.next, l.carry, l.complete, l.told = next, rest, next == "", time.Now()
 	l.used = l.told
 	l.exists = l.exists || len(objects)+len(prefixes) > 0
@@ -332,6 +338,7 @@ func (l *listing) read(delta int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.readers += delta
+	l.ahead = false
 }
 
 // locate gives the number of the page that holds a position, or of the next page to read.

@@ -27,6 +27,9 @@ func (t *Tree) listingOf(dirKey string) *listing {
 func (l *listing) young() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.ahead && l.tree.o.MetadataTTL > 0 && time.Since(l.started) < filling {
+		return true // begun for the directory's attributes, as by ls -lR just before it reads it
+	}
 	return l.tree.fresh(l.started) || l.tree.fresh(l.told) && !l.complete
 }
 
@@ -39,7 +42,7 @@ func (t *Tree) knownListing(dirKey string) *listing {
 // newListing begins a listing, in which the names that only this mount knows
 // are noted already.
 func (t *Tree) newListing(dirKey string) *listing {
-	l := &listing{tree: t, dirKey: dirKey, changed: map[string]*change{}, started: time.Now()}
+	l := &listing{tree: t, dirKey: dirKey, changed: map[string]*change{}, started: time.Now(), ahead: true}
 	l.told, l.used = l.started, l.started
 	t.mu.Lock()
 	defer t.mu.Unlock()

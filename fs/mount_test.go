@@ -47,6 +47,8 @@ type settings struct {
 	Options fs.Options // without a log
 	Engine  writer.Options
 	Objects int // made under "many/" before the mount
+	// Silent makes its listings tell nothing about metadata.
+	Silent bool
 	// Directory makes it a directory bucket, Versions one with versions.
 	Directory, Versions bool
 }
@@ -101,10 +103,12 @@ type MountArgs struct {
 }
 
 func (b *bucket) Mount(args MountArgs, _ *None) (err error) {
-	b.store = s3fake.New(s3fake.Options{
-		Limits: args.Settings.Engine.Limits, Checksum: writer.CRC64NVME, Uniform: args.Settings.Engine.UniformParts,
-		Directory: args.Settings.Directory, Versions: args.Settings.Versions,
-	})
+	if b.store == nil { // not a second mount of it
+		b.store = s3fake.New(s3fake.Options{
+			Limits: args.Settings.Engine.Limits, Checksum: writer.CRC64NVME, Uniform: args.Settings.Engine.UniformParts,
+			Directory: args.Settings.Directory, Versions: args.Settings.Versions, Silent: args.Settings.Silent,
+		})
+	}
 	for i := range args.Settings.Objects {
 		b.store.Set(fmt.Sprintf("many/%06d", i), nil, writer.Attributes{})
 	}
@@ -223,6 +227,12 @@ func (b *bucket) Tags(key string, tags *map[string]string) (err error) {
 	*tags = map[string]string{} // JSON knows no nil result
 	own, err := b.store.Tags(context.Background(), key)
 	maps.Copy(*tags, own)
+	return err
+}
+
+// SetAttributes changes those of an object as another mount does, by a copy.
+func (b *bucket) SetAttributes(args SetArgs, _ *None) error {
+	_, err := b.store.CopyObject(context.Background(), writer.Object{Key: args.Key}, args.Key, args.Attributes, writer.Condition{})
 	return err
 }
 
@@ -364,6 +374,18 @@ func mount(t *testing.T, s settings) *mounted {
 		}
 	})
 	return m
+}
+
+// remount ends the mount, which must leave nothing behind, and mounts the same
+// bucket again.
+func (m *mounted) remount(s settings) {
+	m.Helper()
+	var left []string
+	m.call("End", None{}, &left)
+	if len(left) > 0 {
+		m.Errorf("left behind: %q", left)
+	}
+	m.call("Mount", MountArgs{m.dir, s}, &None{})
 }
 
 func (m *mounted) start() {

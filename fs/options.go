@@ -36,6 +36,18 @@ type Options struct {
 	// ContentType of every new object; by default it follows from the file's
 	// extension.
 	ContentType string
+	// Preserve says which attributes that S3 does not have are kept in objects'
+	// metadata.
+	Preserve Preserve
+	// ForeignAttributes looks for attributes on objects, too, of which a
+	// listing says that this program gave them none.
+	ForeignAttributes bool
+	// QuietTime is how long nobody must set an attribute before those are
+	// stored that came too late for their object; 2 s by default.
+	QuietTime time.Duration
+	// MetadataReserved is how many bytes of metadata the store adds to each
+	// object.
+	MetadataReserved int
 	// RenameDirLimit is the greatest number of objects that renaming a
 	// directory moves; with more it is EXDEV, upon which mv copies. 10,000 by
 	// default.
@@ -56,6 +68,7 @@ func (o Options) withDefaults() Options {
 	o.FileMode = cmp.Or(o.FileMode, 0o644)
 	o.DirMode = cmp.Or(o.DirMode, 0o755)
 	o.MetadataTTL = max(0, cmp.Or(o.MetadataTTL, time.Second))
+	o.QuietTime = cmp.Or(o.QuietTime, 2*time.Second)
 	o.RenameDirLimit = cmp.Or(o.RenameDirLimit, 10_000)
 	o.RequestMemory = cmp.Or(o.RequestMemory, 32<<20)
 	o.Log = cmp.Or(o.Log, slog.New(slog.DiscardHandler))
@@ -108,3 +121,23 @@ func parseName(text string, names []string) (int, error) {
 	}
 	return 0, fmt.Errorf("%q: use one of %s", text, strings.Join(names, ", "))
 }
+
+// Preserve says which attributes are kept in S3 that it has none of its own for.
+type Preserve int
+
+// What can be kept: modes, owners, times and links; times; nothing.
+const (
+	PreserveAll Preserve = iota
+	PreserveTimes
+	PreserveNone
+)
+
+var preserveNames = []string{"all", "times", "none"}
+
+// ParsePreserve reads what String prints.
+func ParsePreserve(text string) (Preserve, error) {
+	i, err := parseName(text, preserveNames)
+	return Preserve(i), err
+}
+
+func (p Preserve) String() string { return preserveNames[p] }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -128,6 +129,8 @@ func (t *Tree) copyFile(f *file, to string, replaced *file, noReplace bool) erro
 	object, err := t.move(src, to, cond)
 	moved := err == nil
 	if errors.Is(err, writer.ErrUnsupported) {
+		f.keepTime()
+		attrs = f.attributesAs(to)
 		object, err = t.copy(src, to, attrs, cond)
 	}
 	if noReplace && errors.Is(err, writer.ErrPrecondition) && t.absent(to) != nil {
@@ -247,7 +250,9 @@ func (f *file) relocate(object writer.Object) {
 	}
 	f.mu.Lock()
 	f.setObject(object, headed || object.Attributes.ContentType != "")
+	f.listed = object.LastModified
 	f.mu.Unlock()
+	defer f.reconcile()
 	if old == nil {
 		return
 	}
@@ -272,6 +277,22 @@ func (t *Tree) moveWithin(ctx context.Context, src writer.Object, to string, con
 	err := t.bucket.RenameObject(ctx, src, to, cond)
 	src.Key = to
 	return src, err
+}
+
+// keepTime makes a copy that is to be the same file keep its time, unless S3's
+// time of the copy will be as good.
+func (f *file) keepTime() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	_, stored := f.object.Attributes.Metadata[timeKey]
+	if f.tree.keepsTime(f.meta.mtime) && (!stored || f.meta.written) {
+		f.meta.set, f.meta.written = f.meta.set|hasTime, false
+	}
+}
+
+// keepsTime tells whether a time is worth to be kept with a copy made now.
+func (t *Tree) keepsTime(mtime time.Time) bool {
+	return t.o.keeps()&hasTime != 0 && time.Since(mtime).Abs() > 2*time.Second
 }
 
 // withTags completes what a HEAD told of an object. CopyObject keeps the tags

@@ -85,6 +85,22 @@ func settleAll(files []*file) error {
 	return work.Wait()
 }
 
+// movedAttributes are those of an object's copy that is to be the same file: with
+// what is pending, and with its time.
+func (t *Tree) movedAttributes(src writer.Object, to string) writer.Attributes {
+	dirKey, name := split(src.Key)
+	if f := t.openFile(dirKey, name); f != nil && f.hasPending() {
+		f.keepTime()
+		return f.attributesAs(to)
+	}
+	a := src.Attributes
+	if _, stored := a.Metadata[timeKey]; !stored && t.keepsTime(src.LastModified) && !strings.HasSuffix(src.Key, "/") {
+		p := posix{mtime: src.LastModified, set: hasTime}
+		a.Metadata = p.into(a.Metadata, 0)
+	}
+	return a
+}
+
 // relocateUnder gives the nodes at and below d their new keys and objects, and
 // drops what was known about both places. The io of files is write-held.
 func (t *Tree) relocateUnder(d *dir, files []*file, copies map[string]writer.Object, from, to string) {

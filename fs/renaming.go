@@ -287,6 +287,7 @@ func (r *renaming) copyOne(o writer.Object) (copied, error) {
 	if err != nil {
 		return copied{}, err
 	}
+	src.Attributes = t.movedAttributes(src, to)
 	made, err := t.duplicate(src, to)
 	made.Attributes, made.TagCount = src.Attributes, src.TagCount
 	return copied{src: src, made: made}, err

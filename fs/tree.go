@@ -22,6 +22,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -46,6 +47,8 @@ type Tree struct {
 	processes processes
 	hidden    hidden
 	shown     shown
+	heads     heads
+	mounter   int // user
 	names     *standstill
 	started   time.Time
 
@@ -67,6 +70,7 @@ type Tree struct {
 	owed     map[string]error               // failures to be told at the next open, by key
 	failed   []Failure                      // of which no program was told
 	renames  map[*renaming]struct{}         // directories that are being renamed
+	settling map[settler]*time.Timer        // what has pending attributes
 }
 
 // New makes the tree of a bucket. The engine stays the caller's, to be closed
@@ -78,7 +82,8 @@ func New(bucket Bucket, engine *writer.Engine, o Options) *Tree {
 	t := &Tree{
 		bucket: bucket, engine: engine, o: o.withDefaults(), processes: procfs("/proc"),
 		open: map[string]map[string]*file{}, orphans: map[*file]struct{}{}, owed: map[string]error{}, kept: map[string]map[string]struct{}{},
-		listings: map[string]*listing{}, renames: map[*renaming]struct{}{}, started: time.Now(), names: newStandstill(),
+		listings: map[string]*listing{}, renames: map[*renaming]struct{}{}, settling: map[settler]*time.Timer{}, mounter: os.Geteuid(),
+		started: time.Now(), names: newStandstill(),
 	}
 	t.turns = make(chan struct{}, engine.Options().Concurrency)
 	t.ctx, t.stop = context.WithCancel(context.Background())
@@ -105,6 +110,7 @@ func (t *Tree) Finalise(ctx context.Context) []Failure {
 		t.publishAll()
 		t.behind.Lock()
 		defer t.behind.Unlock()
+		t.storeAllAttributes()
 	}()
 	select {
 	case <-done:
@@ -121,15 +127,22 @@ func (t *Tree) Finalise(ctx context.Context) []Failure {
 }
 
 func (t *Tree) publishAll() {
-	var files errgroup.Group
-	for _, f := range t.openFiles() {
-		files.Go(func() (err error) {
+	files := t.openFiles()
+	t.each(len(files), func(i int) { files[i].finalise() })
+}
+
+// each does something n times in parallel. Whatever it is done to keeps its own
+// failure.
+func (t *Tree) each(n int, do func(i int)) {
+	var work errgroup.Group
+	for i := range n {
+		work.Go(func() (err error) {
 			defer panics.Catch(t.o.Log, &err)
-			f.finalise()
+			do(i)
 			return nil
 		})
 	}
-	_ = files.Wait() // each file keeps its own failure
+	_ = work.Wait()
 }
 
 // Close ends every request, drops what was not published and gives all memory
@@ -137,6 +150,9 @@ func (t *Tree) publishAll() {
 // programs that outlive a detached mount, whose calls fail from now on.
 func (t *Tree) Close() {
 	t.stop()
+	for _, s := range t.unsettled() {
+		t.settled(s)
+	}
 	for _, f := range append(t.openFiles(), t.orphaned()...) {
 		f.drop()
 	}

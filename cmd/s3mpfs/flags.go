@@ -85,6 +85,8 @@ func (s *settings) fileFlags() flagGroup {
 	f.Var(&owner{&s.gid, groupID}, "gid", "`group` that owns every file, by ID or name (default: yours)")
 	f.Var(&s.fileMode, "file-mode", "permissions of files")
 	f.Var(&s.dirMode, "dir-mode", "permissions of folders")
+	f.Var(choice(&s.preserve, "all", "times", "none"), "preserve", "keep modes, owners, times and symbolic links in S3, or times only, or none")
+	f.BoolVar(&s.foreignAttributes, "foreign-attributes", false, "show those that rclone, s3fs and others stored, too; asks S3 about each name")
 	f.DurationVar(&s.metadataTTL, "metadata-ttl", s.metadataTTL, "how long names and sizes from S3 may be remembered; 0 for never")
 	f.IntVar(&s.renameDirLimit, "rename-dir-limit", s.renameDirLimit, "most `objects` that renaming a folder moves; beyond, mv copies")
 	f.Var(&s.maxHole, "max-hole", "how far beyond its end a file may be written")

@@ -220,7 +220,8 @@ func (s *settings) treeOptions(log *slog.Logger) fs.Options {
 		FileMode: uint32(s.fileMode), DirMode: uint32(s.dirMode),
 		ReadOnly: s.readOnly, AllowOther: s.allowOther, MetadataTTL: ttl,
 		OnKill: chosen(fs.ParseOnKill(s.onKill)), Fsync: chosen(fs.ParseFsync(s.fsync)),
-		WriteBehind: s.writeBehind,
+		Preserve: chosen(fs.ParsePreserve(s.preserve)), ForeignAttributes: s.foreignAttributes,
+		MetadataReserved: s.metadata.bytes(), WriteBehind: s.writeBehind,
 		ContentType: s.contentType, RenameDirLimit: s.renameDirLimit, Log: log,
 	}
 }

@@ -51,12 +51,15 @@ type settings struct {
 	gid            uint32
 	fileMode       mode
 	dirMode        mode
+	preserve       string
 	metadataTTL    time.Duration
 	renameDirLimit int
 	atomic         bool
 	onKill         string
 	fsync          string
 	writeBehind    bool
+
+	foreignAttributes bool
 
 	logLevel  string
 	logFormat string
@@ -81,6 +84,7 @@ func defaultSettings() *settings {
 		gid:            uint32(os.Getgid()),
 		fileMode:       0o644,
 		dirMode:        0o755,
+		preserve:       "all",
 		metadataTTL:    time.Second,
 		renameDirLimit: 10_000,
 		onKill:         "publish",

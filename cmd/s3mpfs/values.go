@@ -61,6 +61,14 @@ func (p *pairs) Set(text string) error {
 	return nil
 }
 
+// bytes is how much of S3's room for user metadata the pairs take.
+func (p *pairs) bytes() (n int) {
+	for key, value := range *p {
+		n += len(key) + len(value)
+	}
+	return n
+}
+
 func (p *pairs) String() string {
 	var texts []string
 	for _, key := range slices.Sorted(maps.Keys(*p)) {

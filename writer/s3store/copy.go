@@ -23,7 +23,10 @@ func (s *Store) CopyObject(ctx context.Context, src writer.Object, key string, a
 	}
 	sum := s.copyAlgorithm(src, attrs)
 	if key == src.Key && sum != writer.None && s.versity.met.Load() {
-		return s.copyOnto(ctx, src, attrs, cond)
+		if !s.versity.conceals(src.ETag) {
+			return s.copyOnto(ctx, src, attrs, cond)
+		}
+		sum = writer.None
 	}
 	if sum != writer.None {
 		id.checksum = writer.Checksum{}

@@ -43,8 +43,7 @@ func (s *Store) algorithmOf(attrs writer.Attributes, plain writer.Algorithm) wri
 // the source's will do.
 func (s *Store) copyAlgorithm(src writer.Object, attrs writer.Attributes) writer.Algorithm {
 	want := s.algorithmOf(attrs, s.cfg.Checksum)
-	marked := src.Checksum.Algorithm == markAlgorithm
-	if s.versity.conceals(src.ETag) || marked == (want == markAlgorithm) {
+	if marked := src.Checksum.Algorithm == markAlgorithm; marked == (want == markAlgorithm) {
 		return writer.None
 	}
 	return want
@@ -80,5 +79,6 @@ func (s *Store) learnFrom(page []types.Object) {
 // checksum is the mark.
 func (s *Store) plain(marked bool, etag string) bool {
 	marking := s.refused.without(checksums) != 0 && (s.cfg.Checksum != writer.None || !s.custom)
-	return marking && s.tells.Load() && !marked && !s.versity.conceals(etag)
+	telling := s.tells.Load() || s.versity.met.Load()
+	return marking && telling && !marked && !s.versity.conceals(etag)
 }
