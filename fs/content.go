@@ -344,6 +344,9 @@ func (f *file) fail(op string, err error) syscall.Errno {
 		return 0
 	}
 	f.mu.Lock()
+	if !f.told && f.content != nil && f.content.Err() != nil {
+		f.tree.told.Add(1)
+	}
 	f.told = true
 	again := f.logged == err.Error()
 	f.logged = err.Error()

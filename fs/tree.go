@@ -26,6 +26,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -54,6 +55,8 @@ type Tree struct {
 
 	ctx  context.Context // of every request of S3; ends with Close
 	stop context.CancelFunc
+
+	told atomic.Int64 // failed files, counted when a program was told
 
 	// behind is read-held while something goes on that the end of the mount
 	// waits for: a file published after close(2), a directory renamed.
@@ -98,6 +101,10 @@ type Failure struct {
 }
 
 func (f Failure) Error() string { return fmt.Sprintf("%s: %v", f.Path, f.Err) }
+
+// Told is how many files failed so far of which a program was told, by an error
+// of write, fsync or close.
+func (t *Tree) Told() int { return int(t.told.Load()) }
 
 // Finalise publishes every file that has unpublished bytes, all in parallel,
 // and returns the files for which that failed, including those that failed

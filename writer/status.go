@@ -1,10 +1,14 @@
 package writer
 
+import "time"
+
 // Status is a snapshot of one file for people.
 type Status struct {
 	Key           string
 	Size          int64 // bytes
 	UploadID      string
+	Begun         time.Time // the upload, by the store's clock
+	AbortDate     time.Time // see Upload.AbortDate
 	State         string
 	PartsSent     int
 	PartsInFlight int
@@ -26,6 +30,7 @@ func (f *File) Status() Status {
 		return s
 	}
 	s.UploadID, s.PartsInFlight = f.upload.id.ID, f.upload.flight
+	s.Begun, s.AbortDate = f.upload.id.Initiated, f.upload.id.AbortDate
 	for _, p := range f.upload.parts {
 		if p.state != inFlight {
 			s.PartsSent++

@@ -21,6 +21,7 @@ import (
 // tree is what a session needs of the file system; see fs.Tree.
 type tree interface {
 	Finalise(ctx context.Context) []fs.Failure
+	Told() int
 	Renames() []fs.Rename
 }
 
@@ -77,6 +78,7 @@ func (s *session) tell(state string) {
 
 func (s *session) finish() {
 	defer close(s.ended)
+	s.outcome.Told = s.tree.Told()
 	s.outcome.Failed = s.finalise()
 	busy, err := unmount(s.settings.mountpoint)
 	if s.outcome.Busy = busy; err != nil {
@@ -150,7 +152,8 @@ func describe(w writer.Status, p past, prefix string) control.File {
 func (s *session) run(signals <-chan os.Signal) error {
 	var following sync.WaitGroup
 	stop := make(chan struct{})
-	following.Go(func() { s.history.follow(s.contents.Files, stop) })
+	deadlines := newDeadlines(s.log)
+	following.Go(func() { s.history.follow(deadlines.watch(s.contents.Files), stop) })
 	defer following.Wait()
 	defer close(stop)
 	released := make(chan struct{})

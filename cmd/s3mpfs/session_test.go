@@ -34,6 +34,8 @@ func (f *fakeTree) Renames() []fs.Rename {
 	return []fs.Rename{{From: "/a", To: "/b", Objects: 3, Copied: 2, Deleted: 1}}
 }
 
+func (f *fakeTree) Told() int { return 0 }
+
 func (f *fakeTree) Finalise(context.Context) (failed []fs.Failure) {
 	f.called.Do(func() {
 		close(f.finalised)

@@ -131,6 +131,9 @@ func reportOutcome(out io.Writer, mountpoint string, o control.Outcome) error {
 	if o.Busy {
 		message = "Everything written is durable. " + mountpoint + " is unmounted, though programs still had it open: what they write now fails."
 	}
+	if o.Told > 0 {
+		message += " Before, " + english.Plural(o.Told, "file", "files") + " failed, which the programs were told; the log names each."
+	}
 	_, err := fmt.Fprintln(out, message)
 	return err
 }

@@ -114,8 +114,11 @@ type Failure struct {
 
 // Outcome is how a mount ended.
 type Outcome struct {
-	// Failed is empty if and only if everything written is durable.
+	// Failed is empty if and only if everything written is durable that no
+	// program was told of.
 	Failed []Failure `json:"failed"`
+	// Told is how many files failed before, of which a program was told.
+	Told int `json:"told,omitempty"`
 	// Busy tells that programs still used the mount, which now fails for them.
 	Busy bool `json:"busy,omitempty"`
 	// UnmountError is why the mount point is still mounted, if it is.

@@ -87,6 +87,9 @@ func TestFinalFaults(t *testing.T) {
 				t.Errorf("when the server is well again: %v", err)
 			}
 			m.wantObject("victim-old", content)
+			if code, output := m.umount(); code != 0 || !strings.Contains(output, "2 files failed, which the programs were told") {
+				t.Errorf("umount: exit code %d: %s", code, output)
+			}
 		})
 	}
 }
