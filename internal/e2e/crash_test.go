@@ -48,6 +48,7 @@ func TestKilledMount(t *testing.T) {
 		m.signal(syscall.SIGKILL)
 		<-m.exited
 		<-working
+		proxy.AwaitIdle()
 		w.check(at)
 		m = m.again(flags...)
 	}
@@ -154,7 +155,7 @@ func (w *workload) check(at int) {
 			doing = bytes.Equal(got, after) && (got == nil) == (after == nil)
 		}
 		if !doing && (!bytes.Equal(got, want) || (got == nil) != (want == nil)) {
-			w.t.Errorf("killed at request %d, step %d: %s (under way: %v): %s", at, w.step, name, w.doing != nil, difference(got, want))
+			w.t.Errorf("killed at request %d, step %d: %s (under way: %v) is of %.8q: %s", at, w.step, name, w.doing != nil, got, difference(got, want))
 		}
 		w.settle(name, got)
 	}

@@ -31,6 +31,7 @@ type Proxy struct {
 	counts  counter
 	resume  chan struct{} // holds the wish that an outage end
 	signer  atomic.Pointer[signer]
+	going   sync.WaitGroup // requests that the server has to do with
 
 	mu     sync.Mutex   // guards server; held while an outage begins or ends
 	server *http.Server // nil during an outage
@@ -79,6 +80,10 @@ func rewrite(r *httputil.ProxyRequest, server *url.URL) {
 // URL is what a client calls the endpoint.
 func (p *Proxy) URL() string { return "http://" + p.address }
 
+// AwaitIdle returns when the server has answered everything that it was sent.
+// All clients must be gone.
+func (p *Proxy) AwaitIdle() { p.going.Wait() }
+
 // exchange is one request on its way through the proxy.
 type exchange struct {
 	s3op.Request
@@ -105,7 +110,12 @@ func (p *Proxy) handle(w http.ResponseWriter, r *http.Request) {
 	if !p.before(e, w, r) {
 		return
 	}
-	p.forward.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), exchangeKey{}, e)))
+	// A server goes on with what it has got when the client is gone.
+	ctx, cancel := context.WithCancel(context.WithoutCancel(r.Context()))
+	defer cancel()
+	p.going.Add(1)
+	defer p.going.Done()
+	p.forward.ServeHTTP(w, r.WithContext(context.WithValue(ctx, exchangeKey{}, e)))
 }
 
 // answered sees the server's answer before the client does.
