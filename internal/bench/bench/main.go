@@ -23,6 +23,7 @@ import (
 type options struct {
 	programs   string // folder of s3mpfs, floor and s3discard
 	out        string // folder for the report
+	docs       string // page whose results are to be replaced, empty for none
 	temp       string // folder for sources and mount points, in memory
 	size       size.Size
 	files      int // of the small-file scenarios
@@ -40,6 +41,7 @@ func main() {
 	o := options{size: 2 * size.GiB, only: regexp.MustCompile("")}
 	flag.StringVar(&o.programs, "programs", ".", "`folder` of the programs")
 	flag.StringVar(&o.out, "out", ".", "`folder` for bench.md and bench.json")
+	flag.StringVar(&o.docs, "docs", "", "Markdown `page` to put the results into, between its marks")
 	flag.StringVar(&o.temp, "temp", "/dev/shm", "`folder` for the files that are copied; memory, so that no disk is measured")
 	flag.Var(&o.size, "size", "`bytes` of the large file")
 	flag.BoolVar(&o.full, "full", false, "copy 8 GiB, and once 100 GiB")
@@ -96,7 +98,7 @@ func benchmark(o options) (err error) {
 	}
 	var failed error
 	r.Memory, failed = measureMemory(o)
-	return errors.Join(err, failed, r.write(o.out))
+	return errors.Join(err, failed, r.write(o))
 }
 
 // room tells whether the sources fit where they shall lie.

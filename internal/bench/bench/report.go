@@ -25,9 +25,10 @@ type report struct {
 // quiet is the most load of a machine that is idle.
 const quiet = 0.7
 
-// write makes bench.json and bench.md in a folder.
-func (r *report) write(folder string) error {
-	if err := os.MkdirAll(folder, 0o755); err != nil {
+// write makes bench.json and bench.md in a folder, and puts the tables into the
+// page that is wanted.
+func (r *report) write(o options) error {
+	if err := os.MkdirAll(o.out, 0o755); err != nil {
 		return err
 	}
 	text, err := json.MarshalIndent(r, "", "  ")
@@ -37,8 +38,29 @@ func (r *report) write(folder string) error {
 	var table strings.Builder
 	r.markdown(io.MultiWriter(&table, os.Stdout))
 	return errors.Join(
-		os.WriteFile(filepath.Join(folder, "bench.json"), append(text, '\n'), 0o644),
-		os.WriteFile(filepath.Join(folder, "bench.md"), []byte(table.String()), 0o644))
+		os.WriteFile(filepath.Join(o.out, "bench.json"), append(text, '\n'), 0o644),
+		os.WriteFile(filepath.Join(o.out, "bench.md"), []byte(table.String()), 0o644),
+		putInto(o.docs, table.String()))
+}
+
+// The marks of a page between which the results stand.
+const beginMark, endMark = "<!-- results -->\n", "<!-- end of results -->\n"
+
+// putInto replaces what stands between the marks of a page.
+func putInto(page, text string) error {
+	if page == "" {
+		return nil
+	}
+	old, err := os.ReadFile(page)
+	if err != nil {
+		return err
+	}
+	before, rest, begins := strings.Cut(string(old), beginMark)
+	_, after, ends := strings.Cut(rest, endMark)
+	if !begins || !ends {
+		return fmt.Errorf("%s has not the marks %q and %q", page, beginMark, endMark)
+	}
+	return os.WriteFile(page, []byte(before+beginMark+"\n"+text+"\n"+endMark+after), 0o644)
 }
 
 func (r *report) markdown(w io.Writer) {
