@@ -14,6 +14,12 @@
 // soon as it is noticed, at a lookup or an open, so that whoever has the old one
 // open never reads a mix of two versions.
 //
+// What S3 has no room for, a mode, an owner, a time, the target of a link, lies
+// in objects' metadata (posix.go). It travels with the request that makes the
+// object, or follows in a copy (pending.go). Listings do not tell it; by the
+// algorithm of each checksum they tell whom to ask about (ask.go, and package
+// s3store's mark.go), so that ls and stat always say the same.
+//
 // No request of S3 runs under the context of a FUSE request: a signal to the
 // caller cancels that, and Go programs signal themselves all the time.
 package fs

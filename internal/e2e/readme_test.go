@@ -53,6 +53,17 @@ var promises = map[string]func(m *mount, p *faultproxy.Proxy){
 			m.t.Errorf("%d parts", parts)
 		}
 	},
+	"`cp -p`, `rsync -a`, `tar -x`, `touch -d`, `mv`, `ln -s`": func(m *mount, _ *faultproxy.Proxy) {
+		m.sh(`echo x > f; touch -d @1000000000 f; chmod 750 f; tar -cf f.tar f; cp -p f $MNT/a; tar -C $MNT -xpf f.tar
+			ln -s a $MNT/link; echo y > $MNT/b; touch -d @1000000000 $MNT/b; chmod 750 $MNT/b; mv $MNT/b $MNT/c`)
+		for range 2 {
+			for _, name := range []string{"a", "f", "c"} {
+				m.wantOutput(`stat -c '%a %Y' $MNT/`+name, "750 1000000000")
+			}
+			m.wantOutput(`readlink $MNT/link`, "a")
+			m = m.remount()
+		}
+	},
 	"`(cat a; cat b) > MNT/c`": func(m *mount, _ *faultproxy.Proxy) {
 		a, b := random(1, 12*mib), random(2, 100)
 		m.local("a", a)
