@@ -2,6 +2,7 @@ package fs
 
 import (
 	"errors"
+	"os"
 	"syscall"
 	"time"
 
@@ -91,22 +92,45 @@ func (f *file) touch() {
 // read reads from the content or from the object, into p if it must. f.io is
 // read-held. The error is io.EOF where the file ends within p.
 func (f *file) read(p []byte, off int64) (fuse.ReadResult, error) {
+	for {
+		c, r := f.contentOrReader()
+		if c != nil {
+			n, err := c.ReadAt(p, off)
+			return fuse.ReadResultData(p[:n]), err
+		}
+		bytes, release, err := r.View(p, off)
+		switch {
+		case errors.Is(err, os.ErrClosed) && f.tree.ctx.Err() != nil:
+			return nil, writer.ErrClosed // the mount has ended
+		case errors.Is(err, os.ErrClosed) && f.forgetReader(r): // another begins anew
+		case release == nil:
+			return nil, err
+		default:
+			return newReply(bytes, release), err
+		}
+	}
+}
+
+// contentOrReader gives what to read from: the content, or else a reader of
+// the object.
+func (f *file) contentOrReader() (*writer.File, writer.ObjectReader) {
 	f.mu.Lock()
-	c, r := f.content, f.reader
-	if c == nil && r == nil {
-		r = f.tree.engine.OpenReader(f.object)
-		f.reader = r
+	defer f.mu.Unlock()
+	if f.content == nil && f.reader == nil {
+		f.reader = f.tree.engine.OpenReader(f.object)
 	}
-	f.mu.Unlock()
-	if c != nil {
-		n, err := c.ReadAt(p, off)
-		return fuse.ReadResultData(p[:n]), err
+	return f.content, f.reader
+}
+
+// forgetReader drops a reader that was closed, and tells whether it was ours.
+func (f *file) forgetReader(r writer.ObjectReader) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	ours := f.reader == r
+	if ours {
+		f.reader = nil
 	}
-	bytes, release, err := r.View(p, off)
-	if release == nil {
-		return nil, err
-	}
-	return newReply(bytes, release), err
+	return ours
 }
 
 // publish makes the file durable and visible. f.io is held.
