@@ -147,8 +147,11 @@ func (f *file) publish() error {
 }
 
 // published takes note of the object that c became, which may have happened
-// for want of memory or part numbers too.
+// for want of memory or part numbers too. Of two publishes that end together
+// the later one stays.
 func (f *file) published(c *writer.File) {
+	f.noting.Lock()
+	defer f.noting.Unlock()
 	object, ok := c.Object()
 	if !ok || f.isUnlinked() {
 		return

@@ -22,6 +22,8 @@ func (f *file) CopyFileRange(ctx context.Context, _ gofuse.FileHandle, off uint6
 	if !ok || target.file == f || target.appends || f.tree.engine.Options().Atomic {
 		return 0, syscall.EOPNOTSUPP
 	}
+	f.copied.RLock()
+	defer f.copied.RUnlock()
 	src, err := f.source()
 	if err != nil {
 		return 0, f.fail("copy_file_range", stale(err))

@@ -21,6 +21,9 @@ type file struct {
 
 	unlinked bool // guarded by tree.mu
 
+	// copied is read-held while the object is copied into another file, so that
+	// it is not replaced meanwhile only for its attributes. Taken before io.
+	copied sync.RWMutex
 	// io keeps content, object and reader in place: read-held by whoever uses
 	// them, write-held by whoever puts others there. Held across requests of
 	// S3; taken before starting and mu.
@@ -28,6 +31,9 @@ type file struct {
 	// starting is held across the HEAD that precedes the first change of an
 	// object, so that one content is begun.
 	starting sync.Mutex
+	// noting makes the newest of several versions published the one that stays
+	// known. Taken after io.
+	noting sync.Mutex
 
 	// mu, the node's, guards what follows; it is never held across I/O.
 	object  writer.Object         // the newest version known; without a Key there is none

@@ -114,6 +114,8 @@ func (f *file) storeAttributes() error {
 	if !f.hasPending() {
 		return nil
 	}
+	f.copied.Lock()
+	defer f.copied.Unlock()
 	f.io.Lock()
 	defer f.io.Unlock()
 	c := f.current()
