@@ -83,8 +83,9 @@ func (f *file) touch() {
 	f.mu.Lock()
 	before, c := f.meta, f.content
 	f.meta.touch(time.Now())
+	changed := before.set != f.meta.set || before.written != f.meta.written
 	f.mu.Unlock()
-	if c != nil && (before.set != f.meta.set || before.written != f.meta.written) {
+	if c != nil && changed {
 		c.SetAttributes(f.attributes())
 	}
 }

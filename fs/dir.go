@@ -122,6 +122,9 @@ func (t *Tree) find(dirKey, name string) (entry, error) {
 			}
 		}
 	}
+	if e, ok := t.knownListing(dirKey).firstLook(name); ok && !e.dir {
+		return e, nil
+	}
 	if own.showsSomething() || t.wasDir(dirKey, name) {
 		if exists, err := t.stillDir(dirKey + name + "/"); exists || err != nil {
 			return entry{name: name, dir: true}, err

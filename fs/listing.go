@@ -22,8 +22,9 @@ type entry struct {
 // used to answer lookups while it is believed. What this mount changes
 // meanwhile is noted in it, so that it shows our own writes at once.
 type listing struct {
-	tree   *Tree
-	dirKey string
+	tree     *Tree
+	dirKey   string
+	replaced *listing // by this one, while somebody still read it
 
 	load sync.Mutex // held across LIST, so that readers of one directory ask once
 
@@ -74,9 +75,10 @@ const (
 	// listing is still believed when it says that a name is not there, so that
 	// a tool that copies many files does not ask for each.
 	filling = 5 * time.Second
-	// busyLimit is how old a listing may become by its being used.
-	busyLimit = time.Minute
 )
+
+// busyLimit is how old a listing may become by its being used. Tests change it.
+var busyLimit = time.Minute
 
 // believed tells whether a listing still answers lookups. One that took long to
 // read is believed for twice that time, so that find, which looks names up after
@@ -267,6 +269,27 @@ func (l *listing) lookup(name string) (e entry, found, known bool) {
 		}
 	}
 	return entry{}, false, l.complete && l.held == len(l.pages)
+}
+
+// firstLook finds a name that the listing, or the one that it replaced, has given
+// to somebody who still reads it and goes from name to name. He is told what he
+// read, however long he took, once: so whoever pauses an ls -l, or a machine that
+// stands still, does not make each name be asked for.
+func (l *listing) firstLook(name string) (e entry, found bool) {
+	if l == nil || l.tree.o.MetadataTTL == 0 {
+		return entry{}, false
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.readers > 0 && l.changed[name] == nil {
+		for _, p := range slices.Backward(l.pages) {
+			if i, ok := p.find(name); ok && p.first+i > l.walked {
+				l.walk(p.first + i)
+				return p.entries[i], true
+			}
+		}
+	}
+	return l.replaced.firstLook(name)
 }
 
 // walk notes that the name at a position was looked up. Who goes from name to

@@ -53,8 +53,25 @@ func (t *Tree) newListing(dirKey string) *listing {
 		l.changed[name] = &change{entry: entry{name: name, dir: true}}
 	}
 	t.dropListings()
+	l.replaced = t.listings[dirKey].stillRead()
 	t.listings[dirKey] = l
 	return l
+}
+
+// stillRead is the listing, or the one that it replaced, that somebody reads; nil
+// if nobody does.
+func (l *listing) stillRead() *listing {
+	if l == nil {
+		return nil
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	old := l.replaced
+	l.replaced = nil
+	if l.readers > 0 {
+		return l
+	}
+	return old.stillRead()
 }
 
 // emptyListing remembers that this mount made a directory, so that there is
@@ -95,6 +112,9 @@ func (l *listing) lastUse() time.Time {
 func (l *listing) heldPages() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.replaced != nil {
+		return l.held + l.replaced.heldPages()
+	}
 	return l.held
 }
 

@@ -51,6 +51,8 @@ type settings struct {
 	Silent bool
 	// Directory makes it a directory bucket, Versions one with versions.
 	Directory, Versions bool
+	// Impatient makes no listing be believed for being read.
+	Impatient bool
 }
 
 // bucket is what a test can do to the bucket behind the mount.
@@ -111,6 +113,9 @@ func (b *bucket) Mount(args MountArgs, _ *None) (err error) {
 	}
 	for i := range args.Settings.Objects {
 		b.store.Set(fmt.Sprintf("many/%06d", i), nil, writer.Attributes{})
+	}
+	if args.Settings.Impatient {
+		fs.BelieveNoReader()
 	}
 	o := args.Settings.Options
 	o.Log = slog.New(slog.NewTextHandler(b.log, &slog.HandlerOptions{Level: slog.LevelDebug}))

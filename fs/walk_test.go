@@ -38,6 +38,32 @@ func TestWalkingATree(t *testing.T) {
 	}
 }
 
+// Who reads a directory slowly, or was stopped meanwhile, is told what he read; a
+// second one who begins anew changes nothing about that.
+func TestAPausedWalk(t *testing.T) {
+	const names = 3000
+	m := mount(t, settings{Objects: names, Impatient: true, Options: fs.Options{MetadataTTL: time.Millisecond}})
+	const script = `python3 -c '
+import os, time
+n = 0
+with os.scandir("many") as read:
+    for e in read:
+        n += os.lstat(e.path).st_nlink
+        if n == 100:
+            time.sleep(0.01)
+            with os.scandir("many") as second: next(second)
+print(n)'`
+	var out string
+	n := m.requests(func() { out = m.sh(script) })
+	if out != fmt.Sprintln(names) {
+		t.Error(out)
+	}
+	t.Log(n)
+	if heads := n[s3op.HeadObject]; heads > names/100 {
+		t.Errorf("it cost %v", n)
+	}
+}
+
 // A single name that is looked at again and again is asked for as often as the
 // mount was told to.
 func TestAWatchedNameIsAskedFor(t *testing.T) {
