@@ -71,11 +71,7 @@ func (f *file) setAside(object writer.Object) {
 	f.mu.Lock()
 	f.setObject(object, true)
 	f.aside = &object
-	c := f.content
 	f.mu.Unlock()
-	if c != nil {
-		c.SetAside(object)
-	}
 	f.tree.mu.Lock()
 	defer f.tree.mu.Unlock()
 	f.tree.orphans[f] = struct{}{}

@@ -43,7 +43,7 @@ func (f *file) changeable() (*writer.File, error) {
 	f.accept(base)
 	c := f.tree.engine.Open(base, writer.FileOptions{Attributes: f.attributes()})
 	if unlinked {
-		_ = c.Unlink(func() error { return nil }) // the object is gone already
+		_ = c.Unlink(func() (*writer.Object, error) { return nil, nil }) // the object is gone already
 	}
 	f.install(c)
 	return c, nil
@@ -52,6 +52,9 @@ func (f *file) changeable() (*writer.File, error) {
 // base is the present object with its attributes, which a new version or a
 // copy of it must be given. If S3 has another by now it is [writer.ErrStale].
 func (f *file) base() (writer.Object, error) {
+	if c := f.current(); c != nil {
+		f.published(c)
+	}
 	f.mu.Lock()
 	object, headed := f.object, f.headed
 	f.mu.Unlock()

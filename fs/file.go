@@ -296,48 +296,52 @@ func (f *file) cacheFlags() (flags uint32) {
 // unlink removes the object; what is not published never will be, while whoever
 // has the file open goes on with it.
 func (f *file) unlink() error {
-	f.mu.Lock()
-	open := len(f.handles) > 0
-	f.mu.Unlock()
-	if !open {
-		return f.unlinkNow()
-	}
 	f.io.Lock()
 	defer f.io.Unlock()
-	aside, ok := f.putAside()
-	err := f.unlinkNow()
-	switch {
-	case ok && err == nil:
-		f.setAside(aside)
-	case ok:
-		f.tree.deleteAside(aside)
-	}
-	return err
-}
-
-// unlinkNow is unlink without regard to who has the file open.
-func (f *file) unlinkNow() error {
-	remove := f.remove
-	if c := f.current(); c != nil {
-		remove = func() error { return c.Unlink(f.remove) }
-	}
-	if err := remove(); err != nil {
-		return err
-	}
-	f.orphan()
-	return nil
-}
-
-// remove deletes the object, if there is one.
-func (f *file) remove() error {
-	if !f.covering() {
+	return f.loseName(func() error {
+		if f.covering() {
+			if err := f.tree.bucket.DeleteObject(f.tree.ctx, f.currentKey()); err != nil {
+				return err
+			}
+		}
+		f.orphan()
 		return nil
-	}
-	return f.tree.bucket.DeleteObject(f.tree.ctx, f.currentKey())
+	})
 }
 
-// orphan takes the file's name away.
+// loseName calls take, which is to remove or replace the object of f and then
+// to orphan f, while nothing of f is published. Who has the file open goes on
+// with it. f.io is write-held.
+func (f *file) loseName(take func() error) error {
+	var failure error
+	lose := func() (*writer.Object, error) {
+		aside, ok := f.putAside()
+		failure = take()
+		switch {
+		case !f.isUnlinked():
+			if ok {
+				f.tree.deleteAside(aside)
+			}
+			return nil, failure
+		case !ok:
+			return nil, nil
+		}
+		f.setAside(aside)
+		return &aside, nil
+	}
+	if c := f.current(); c != nil {
+		_ = c.Unlink(lose) // failure
+	} else {
+		_, _ = lose()
+	}
+	return failure
+}
+
+// orphan takes the file's name away; nil has none.
 func (f *file) orphan() {
+	if f == nil {
+		return
+	}
 	changed := f.current() != nil
 	f.tree.mu.Lock()
 	defer f.tree.mu.Unlock()

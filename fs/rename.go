@@ -52,23 +52,14 @@ func (t *Tree) renameFile(f *file, to string, replaced *file, noReplace bool) er
 	return t.renameHeld(f, to, replaced, noReplace)
 }
 
-// renameHeld is renameFile for a file whose io is write-held. Who has the file
-// open that is replaced goes on with that.
+// renameHeld is renameFile for a file whose io is write-held.
 func (t *Tree) renameHeld(f *file, to string, replaced *file, noReplace bool) error {
-	if replaced == nil || replaced == f || !replaced.exists() {
-		return t.rename(f, to, replaced, noReplace)
+	if replaced == nil || replaced == f {
+		return t.rename(f, to, nil, noReplace)
 	}
 	replaced.io.Lock()
 	defer replaced.io.Unlock()
-	aside, ok := replaced.putAside()
-	err := t.rename(f, to, replaced, noReplace)
-	switch {
-	case ok && err == nil:
-		replaced.setAside(aside)
-	case ok:
-		t.deleteAside(aside)
-	}
-	return err
+	return replaced.loseName(func() error { return t.rename(f, to, replaced, noReplace) })
 }
 
 // rename gives f, whose io is write-held, another key.
@@ -85,7 +76,7 @@ func (t *Tree) rename(f *file, to string, replaced *file, noReplace bool) error 
 		}
 		c.SetAttributes(attrs)
 		f.cover(replaced)
-		t.replace(replaced)
+		replaced.orphan()
 		t.moved(f, to)
 		t.note(to, entry{}, false)
 		return nil
@@ -124,7 +115,7 @@ func (t *Tree) copyFile(f *file, to string, replaced *file, noReplace bool) erro
 	if err != nil {
 		return err
 	}
-	attrs, before := f.attributesAs(to), replaced.version()
+	attrs := f.attributesAs(to)
 	cond := writer.Condition{IfNoneMatch: noReplace}
 	object, err := t.move(src, to, cond)
 	moved := err == nil
@@ -139,12 +130,7 @@ func (t *Tree) copyFile(f *file, to string, replaced *file, noReplace bool) erro
 	if err != nil {
 		return err
 	}
-	t.replace(replaced)
-	if replaced.version() != before && !moved { // it was published over the copy
-		if object, err = t.copy(src, to, attrs, writer.Condition{}); err != nil {
-			return err
-		}
-	}
+	replaced.orphan()
 	if !moved {
 		if err := t.bucket.DeleteObject(t.ctx, src.Key); err != nil {
 			replaced.lookAgain()
@@ -181,17 +167,6 @@ func (f *file) closed() bool {
 	return f.writers == 0
 }
 
-// replace makes a file that is about to be overwritten one without a name.
-func (t *Tree) replace(f *file) {
-	if f == nil {
-		return
-	}
-	f.orphan()
-	if c := f.current(); c != nil {
-		_ = c.Unlink(func() error { return nil })
-	}
-}
-
 // lookAgain makes the next lookup of the name of a file that has lost it find
 // what has it now.
 func (f *file) lookAgain() {
@@ -201,20 +176,6 @@ func (f *file) lookAgain() {
 	if name, parent := f.Parent(); parent != nil {
 		parent.RmChild(name)
 	}
-}
-
-// version is the ETag of the object last published, empty where there is none.
-func (f *file) version() string {
-	if f == nil {
-		return ""
-	}
-	if c := f.current(); c != nil {
-		object, _ := c.Object()
-		return object.ETag
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.object.ETag
 }
 
 // attributesAs are the attributes for the file under another key: its content

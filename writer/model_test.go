@@ -246,7 +246,7 @@ func (m *model) copy(t *rapid.T) {
 // unlink takes a file's name away, and begins a new one of that name.
 func (m *model) unlink(t *rapid.T) {
 	f := m.file(t)
-	must(t, f.Unlink(func() error { m.store.Remove(f.key); return nil }))
+	must(t, f.Unlink(func() (*writer.Object, error) { m.store.Remove(f.key); return nil, nil }))
 	m.forget(t)
 	m.unlinked = &modelFile{File: f.File, key: f.key, want: f.want}
 	f.File, f.want, f.published = m.engine.Create(f.key, writer.FileOptions{}), []byte{}, nil

@@ -5,26 +5,47 @@ package writer
 var gone = &Object{}
 
 // Unlink calls remove, which is to remove the object that bears the file's
-// name, while nothing is published. After it has succeeded the file is never
-// published again: Publish has nothing to do, and the upload is aborted. The
-// file can be written and read on in memory. Where the budget is exhausted it
-// gives its bytes up, last of all files, since there is no place to put them:
-// reading those is ErrUnlinked. An error of remove is returned, and the file
-// is what it was.
-func (f *File) Unlink(remove func() error) error {
+// name, or to put another in its place, while nothing is published. After it
+// has succeeded the file is never published again: Publish has nothing to do,
+// and the upload is aborted. An error of remove is returned, and the file is
+// what it was.
+//
+// The file can be written and read on. The bytes of the object are from then on
+// those of aside, which is a copy of it that remove made before; without one
+// they are gone. All others are in memory. Where the budget is exhausted the
+// file gives them up, last of all files, since there is no place to put them:
+// reading those is ErrUnlinked.
+func (f *File) Unlink(remove func() (aside *Object, err error)) error {
 	f.op.Lock()
 	defer f.op.Unlock()
 	f.setUnlinked(true)
-	if err := remove(); err != nil {
+	aside, err := remove()
+	if err != nil {
 		f.setUnlinked(false)
 		return err
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.state == clean || f.state == dirty {
+		f.setAside(aside)
 		f.detach()
 	}
 	return nil
+}
+
+// setAside makes the bytes of the file's object those of aside; op and mu are
+// held.
+func (f *File) setAside(aside *Object) {
+	if f.object == nil || aside == nil {
+		return
+	}
+	for i, x := range f.below {
+		if x.src.same(f.object) {
+			f.below[i].src = aside
+		}
+	}
+	f.closeReader()
+	f.object = aside
 }
 
 func (f *File) setUnlinked(is bool) {

@@ -11,7 +11,7 @@ import (
 	"github.com/s3mpfs/s3mpfs/writer"
 )
 
-func removed() error { return nil }
+func removed() (*writer.Object, error) { return nil, nil }
 
 func ok(t *testing.T, err error) {
 	t.Helper()
@@ -140,7 +140,7 @@ func TestUnlinkThatFails(t *testing.T) {
 		store, engine := small(t)
 		f := engine.Create("f", writer.FileOptions{})
 		write(t, f, pattern(200), 0)
-		if err := f.Unlink(func() error { return writer.ErrAccess }); !errors.Is(err, writer.ErrAccess) {
+		if err := f.Unlink(func() (*writer.Object, error) { return nil, writer.ErrAccess }); !errors.Is(err, writer.ErrAccess) {
 			t.Fatal(err)
 		}
 		ok(t, f.Close())
@@ -163,7 +163,7 @@ func TestUnlinkedFileIsNotParked(t *testing.T) {
 		if _, _, err := f.Append(pattern(1)); err != nil {
 			t.Fatal(err)
 		}
-		ok(t, f.Unlink(func() error { store.Remove("f"); close(slow); synctest.Wait(); return nil }))
+		ok(t, f.Unlink(func() (*writer.Object, error) { store.Remove("f"); close(slow); synctest.Wait(); return nil, nil }))
 		_ = f.Close() // what was to be copied is gone
 		if uploads := store.Uploads(); len(uploads) > 0 {
 			t.Errorf("left behind: %v", uploads)
