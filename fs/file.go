@@ -21,8 +21,9 @@ type file struct {
 
 	unlinked bool // guarded by tree.mu
 
-	// copied is read-held while the object is copied into another file, so that
-	// it is not replaced meanwhile only for its attributes. Taken before io.
+	// copied is read-held while the object is copied into another file, and
+	// write-held by what makes its key lose it, or another version of it for its
+	// attributes. It is taken before the io of any file.
 	copied sync.RWMutex
 	// io keeps content, object and reader in place: read-held by whoever uses
 	// them, write-held by whoever puts others there. Held across requests of
@@ -253,10 +254,25 @@ func (f *file) Open(ctx context.Context, flags uint32) (gofuse.FileHandle, uint3
 	if err := f.refresh(); err != nil {
 		return nil, 0, f.tree.fail("open", f.currentKey(), err)
 	}
-	if writes {
-		return f.newHandle(ctx, flags), fuse.FOPEN_DIRECT_IO, 0
+	h, errno := f.open(ctx, flags)
+	switch {
+	case errno != 0:
+		return nil, 0, errno
+	case writes:
+		return h, fuse.FOPEN_DIRECT_IO, 0
 	}
-	return f.newHandle(ctx, flags), f.cacheFlags(), 0
+	return h, f.cacheFlags(), 0
+}
+
+// open makes a handle, unless the name is lost by now: who takes it away looks
+// under io for handles that need the content.
+func (f *file) open(ctx context.Context, flags uint32) (*handle, syscall.Errno) {
+	f.io.RLock()
+	defer f.io.RUnlock()
+	if f.isUnlinked() {
+		return nil, syscall.ESTALE
+	}
+	return f.newHandle(ctx, flags), 0
 }
 
 // refresh asks S3 for the object unless it told of it just now. A version that
@@ -296,6 +312,8 @@ func (f *file) cacheFlags() (flags uint32) {
 // unlink removes the object; what is not published never will be, while whoever
 // has the file open goes on with it.
 func (f *file) unlink() error {
+	f.copied.Lock()
+	defer f.copied.Unlock()
 	f.io.Lock()
 	defer f.io.Unlock()
 	return f.loseName(func() error {

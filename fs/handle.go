@@ -61,7 +61,11 @@ func (f *file) newHandle(ctx context.Context, flags uint32) *handle {
 // one is published.
 func (f *file) openTruncated(ctx context.Context, flags uint32) (gofuse.FileHandle, uint32, syscall.Errno) {
 	f.restart()
-	return f.newHandle(ctx, flags), fuse.FOPEN_DIRECT_IO, 0
+	h, errno := f.open(ctx, flags)
+	if errno != 0 {
+		return nil, 0, errno
+	}
+	return h, fuse.FOPEN_DIRECT_IO, 0
 }
 
 // caller is the thread that a request comes from, 0 if it cannot be seen.

@@ -47,12 +47,18 @@ func (d *dir) Rename(_ context.Context, name string, newParent gofuse.InodeEmbed
 
 // renameFile moves f to the key to, where the file replaced may be known.
 func (t *Tree) renameFile(f *file, to string, replaced *file, noReplace bool) error {
+	f.copied.Lock()
+	defer f.copied.Unlock()
+	if replaced != nil && replaced != f {
+		replaced.copied.Lock()
+		defer replaced.copied.Unlock()
+	}
 	f.io.Lock()
 	defer f.io.Unlock()
 	return t.renameHeld(f, to, replaced, noReplace)
 }
 
-// renameHeld is renameFile for a file whose io is write-held.
+// renameHeld is renameFile for files whose copied is write-held, and f's io.
 func (t *Tree) renameHeld(f *file, to string, replaced *file, noReplace bool) error {
 	if replaced == nil || replaced == f {
 		return t.rename(f, to, nil, noReplace)

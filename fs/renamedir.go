@@ -142,6 +142,8 @@ func (f *file) follow(copies map[string]writer.Object, from, to string) {
 	if !ok {
 		return
 	}
+	f.copied.Lock()
+	defer f.copied.Unlock()
 	f.io.Lock()
 	defer f.io.Unlock()
 	if f.current() != nil {

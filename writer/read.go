@@ -147,7 +147,11 @@ func (f *File) readAll(fetches []fetch) error {
 			}
 			continue
 		}
-		if _, err := reader.ReadAt(x.p[0], x.at); err != nil {
+		switch n, err := reader.ReadAt(x.p[0], x.at); {
+		case n == len(x.p[0]):
+		case err == io.EOF: // the object is shorter than it was
+			return io.ErrUnexpectedEOF
+		default:
 			return err
 		}
 	}

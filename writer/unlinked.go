@@ -1,5 +1,7 @@
 package writer
 
+import "slices"
+
 // gone stands for what a file without a name has given up: bytes that nobody
 // can read any more. It is compared by its address.
 var gone = &Object{}
@@ -19,6 +21,7 @@ func (f *File) Unlink(remove func() (aside *Object, err error)) error {
 	f.op.Lock()
 	defer f.op.Unlock()
 	f.setUnlinked(true)
+	f.awaitCopies()
 	aside, err := remove()
 	if err != nil {
 		f.setUnlinked(false)
@@ -31,6 +34,17 @@ func (f *File) Unlink(remove func() (aside *Object, err error)) error {
 		f.detach()
 	}
 	return nil
+}
+
+// awaitCopies waits until no part is being copied from an object that is about
+// to go.
+func (f *File) awaitCopies() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	copying := func(p *part) bool { return p.state == inFlight && p.src != nil }
+	for f.upload != nil && slices.ContainsFunc(f.upload.parts, copying) {
+		f.cond.Wait()
+	}
 }
 
 // setAside makes the bytes of the file's object those of aside; op and mu are
