@@ -332,7 +332,7 @@ func (d *dir) Mkdir(ctx context.Context, name string, mode uint32, out *fuse.Ent
 	}
 	d.tree.note(key, entry{dir: true}, false)
 	d.tree.emptyListing(key)
-	child.marker = marker
+	child.marker, child.asked = marker, time.Now()
 	child.fill(&out.Attr)
 	inode := d.NewInode(ctx, child, gofuse.StableAttr{Mode: syscall.S_IFDIR})
 	if child.meta.set != 0 && !d.holdsAttributes() {
@@ -345,7 +345,11 @@ func (d *dir) Mkdir(ctx context.Context, name string, mode uint32, out *fuse.Ent
 }
 
 func (t *Tree) putMarker(key string, attrs writer.Attributes, cond writer.Condition) (writer.Object, error) {
-	return t.bucket.PutObject(t.ctx, key, attrs, writer.NewBody(t.engine.Options().Checksum), cond)
+	marker, err := t.bucket.PutObject(t.ctx, key, attrs, writer.NewBody(t.engine.Options().Checksum), cond)
+	if l := t.knownListing(key); l != nil && err == nil {
+		l.setMarker(marker)
+	}
+	return marker, err
 }
 
 // Rmdir removes a directory that holds nothing but its marker.

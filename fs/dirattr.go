@@ -50,7 +50,7 @@ func (d *dir) setLater() {
 func (d *dir) knows() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.pending || d.marker.Key != "" || d.tree.fresh(d.asked)
+	return d.pending || d.tree.fresh(d.asked)
 }
 
 // holdsAttributes tells whether directories below d can have attributes.
@@ -64,14 +64,18 @@ func (d *dir) holdsAttributes() bool {
 }
 
 // accept takes note of d's marker as S3 tells of it; without a key there is
-// none.
+// none, so that what this mount has put is still as good as anything.
 func (d *dir) accept(marker writer.Object) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.pending || d.marker.Key != "" {
+	if d.pending {
 		return
 	}
 	d.asked = time.Now()
+	if d.marker.Key != "" && marker.Key == "" {
+		return
+	}
+	d.marker = writer.Object{} // it may be another
 	now := posix{mode: d.tree.o.DirMode, uid: d.tree.o.UID, gid: d.tree.o.GID, mtime: d.tree.started}
 	if marker.Key != "" {
 		now.mtime = marker.LastModified
@@ -113,6 +117,13 @@ func (l *listing) markerOf() writer.Object {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.marker
+}
+
+// setMarker takes note of the marker that this mount has put.
+func (l *listing) setMarker(marker writer.Object) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.marker = marker
 }
 
 // storeAttributes puts the marker of d, unless the directory is gone.
@@ -180,7 +191,7 @@ func (d *dir) putAttributes() error {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.marker = marker
+	d.marker, d.asked = marker, time.Now()
 	return nil
 }
 

@@ -28,7 +28,7 @@ func (m *mounted) stat(name string) (s unix.Stat_t) {
 	return s
 }
 
-// Objects as s3fs 1.97 and rclone 1.70 make them.
+// Objects as s3fs 1.90 makes them, and rclone 1.60 with --metadata.
 func (m *mounted) theirs() {
 	m.setWith("s3fs", "x", writer.Attributes{Metadata: map[string]string{
 		"mtime": "1000000000.000000005", "mode": "33256", "uid": "12", "gid": "34", "ctime": "1.0", "atime": "2.0"}})
@@ -306,5 +306,21 @@ func TestAttributesChangedElsewhere(t *testing.T) {
 		if got := m.sh(script); got != "755\n" {
 			t.Errorf("%s: %s", script, got)
 		}
+	}
+}
+
+// So is that of a directory whose marker this mount has put.
+func TestDirectoryChangedElsewhere(t *testing.T) {
+	m := mount(t, settings{Options: fs.Options{MetadataTTL: time.Millisecond, QuietTime: time.Millisecond}})
+	m.sh(`mkdir -m 700 made`)
+	m.set("theirs/", "")
+	m.sh(`ls -l theirs; chmod 700 theirs; for i in 1 2 3; do echo > theirs/$i; test $(stat -c %a theirs) = 700; done`)
+	for _, name := range []string{"made", "theirs"} {
+		m.eventually("the mode is stored", func() bool { return m.head(name + "/").Attributes.Metadata["mode"] == "16832" })
+		m.sh(`test $(stat -c %a ` + name + `) = 700`)
+		o := m.head(name + "/")
+		o.Attributes.Metadata["mode"] = "16841"
+		m.call("SetAttributes", SetArgs{Key: name + "/", Attributes: o.Attributes}, &None{})
+		m.eventually("the new mode is seen", func() bool { return m.sh(`stat -c %a `+name) == "711\n" })
 	}
 }

@@ -44,7 +44,7 @@ func (s *Store) CompleteMultipartUpload(ctx context.Context, u writer.Upload, pa
 			return writer.Object{}, op.fails(writer.ErrChecksum, nil)
 		}
 		obj.Key, obj.Size, obj.StorageClass = u.Key, c.Size, s.cfg.StorageClass
-		obj.Plain = s.plain(u.Checksum == markAlgorithm, obj.ETag)
+		obj.Plain = s.plain(u.Checksum == markAlgorithm, obj.Key, obj.ETag)
 		return obj, nil
 	})
 	if err == nil || errors.Is(err, writer.ErrNoSuchUpload) {

@@ -23,7 +23,7 @@ func (s *Store) CopyObject(ctx context.Context, src writer.Object, key string, a
 	}
 	sum := s.copyAlgorithm(src, attrs)
 	if key == src.Key && sum != writer.None && s.versity.met.Load() {
-		if !s.versity.conceals(src.ETag) {
+		if !s.versity.conceals(src.Key, src.ETag) {
 			return s.copyOnto(ctx, src, attrs, cond)
 		}
 		sum = writer.None

@@ -44,7 +44,7 @@ func (s *Store) list(ctx context.Context, op *operation, delimiter, token string
 		objects = append(objects, writer.Object{
 			Key: decode(o.Key), ETag: aws.ToString(o.ETag), Size: aws.ToInt64(o.Size),
 			LastModified: aws.ToTime(o.LastModified), StorageClass: string(o.StorageClass),
-			Plain: s.plain(slices.Contains(o.ChecksumAlgorithm, algorithms[markAlgorithm]), aws.ToString(o.ETag)),
+			Plain: s.plain(slices.Contains(o.ChecksumAlgorithm, algorithms[markAlgorithm]), decode(o.Key), aws.ToString(o.ETag)),
 		})
 	}
 	for _, p := range out.CommonPrefixes {

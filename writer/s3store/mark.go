@@ -77,8 +77,8 @@ func (s *Store) learnFrom(page []types.Object) {
 
 // plain tells whether an object has no metadata of its own, by whether its
 // checksum is the mark.
-func (s *Store) plain(marked bool, etag string) bool {
+func (s *Store) plain(marked bool, key, etag string) bool {
 	marking := s.refused.without(checksums) != 0 && (s.cfg.Checksum != writer.None || !s.custom)
 	telling := s.tells.Load() || s.versity.met.Load()
-	return marking && telling && !marked && !s.versity.conceals(etag)
+	return marking && telling && !marked && !s.versity.conceals(key, etag)
 }

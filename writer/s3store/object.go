@@ -63,7 +63,7 @@ func (s *Store) made(obj writer.Object, key string, size int64, sum writer.Check
 	obj.StorageClass = cmp.Or(s.cfg.StorageClass, attrs.StorageClass)
 	obj.Attributes, obj.TagCount = attrs, max(len(s.cfg.Tagging), len(attrs.Tags))
 	obj.Attributes.Metadata, obj.Attributes.Tags = s.withToken(attrs, ""), nil
-	obj.Plain = s.plain(s.marks(attrs), obj.ETag)
+	obj.Plain = s.plain(s.marks(attrs), key, obj.ETag)
 	return obj
 }
 
@@ -140,7 +140,7 @@ func (s *Store) head(ctx context.Context, op *operation) (obj writer.Object, tok
 		StorageClass: string(out.StorageClass),
 		Checksum:     fullChecksum(out.ChecksumType, out.ChecksumCRC64NVME, out.ChecksumCRC32C, out.ChecksumCRC32),
 		Attributes:   attrs, TagCount: int(aws.ToInt32(out.TagCount)),
-		Plain: s.plain(out.ChecksumCRC32C != nil, aws.ToString(out.ETag)),
+		Plain: s.plain(out.ChecksumCRC32C != nil, op.key, aws.ToString(out.ETag)),
 	}, token, nil
 }
 

@@ -22,7 +22,7 @@ import (
 //     the checksum of nothing. So such a copy is made as an upload there.
 //
 // The first makes every multipart object one of which a listing does not tell
-// whether it has metadata.
+// whether it has metadata. Of directories' markers it tells no checksum either.
 type versitygw struct {
 	met        atomic.Bool // the server has told its name
 	unlabelled sync.Map    // IDs of uploads that were created without an algorithm
@@ -51,8 +51,8 @@ func (v *versitygw) forget(u writer.Upload) { v.unlabelled.Delete(u.ID) }
 
 // conceals tells that the algorithm of an object's checksum says nothing of its
 // metadata.
-func (v *versitygw) conceals(etag string) bool {
-	return v.met.Load() && strings.Contains(etag, "-")
+func (v *versitygw) conceals(key, etag string) bool {
+	return v.met.Load() && (strings.Contains(etag, "-") || strings.HasSuffix(key, "/"))
 }
 
 // doubtful tells that a completion may have done nothing.
