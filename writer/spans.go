@@ -60,9 +60,3 @@ func (s spans) at(lo, hi int64) (in bool, end int64) {
 	}
 	return false, hi
 }
-
-// covers tells whether all of [lo, hi) is in the set.
-func (s spans) covers(lo, hi int64) bool {
-	in, end := s.at(lo, hi)
-	return in && end == hi
-}

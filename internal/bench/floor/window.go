@@ -21,8 +21,9 @@ type window struct {
 // span is one range.
 type span struct {
 	ready chan struct{} // closed when p is filled
-	p     []byte
-	left  int // bytes not yet read
+	whole *[]byte
+	p     []byte // of whole
+	left  int    // bytes not yet read
 }
 
 func newWindow(c *client, key string, size int64) *window {
@@ -84,16 +85,17 @@ func (w *window) ahead(i int) *span {
 	return w.ranges[i]
 }
 
-// spare are the buffers of ranges that have been read.
+// spare are the buffers of ranges that have been read, each a *[]byte.
 var spare = sync.Pool{}
 
 func (w *window) fetch(k int64) *span {
 	part := int64(w.client.partSize)
-	p, ok := spare.Get().([]byte)
+	whole, ok := spare.Get().(*[]byte)
 	if !ok {
-		p = make([]byte, part)
+		fresh := make([]byte, part)
+		whole = &fresh
 	}
-	s := &span{ready: make(chan struct{}), p: p[:min(part, w.size-k*part)]}
+	s := &span{ready: make(chan struct{}), whole: whole, p: (*whole)[:min(part, w.size-k*part)]}
 	s.left = len(s.p)
 	go func() {
 		w.client.get(w.key, k*part, s.p)
@@ -111,5 +113,5 @@ func (w *window) passed(i, n int) {
 		return
 	}
 	w.ranges[i] = nil
-	spare.Put(s.p[:cap(s.p)])
+	spare.Put(s.whole)
 }
