@@ -110,7 +110,7 @@ func (s *session) Status() control.Status {
 		Bucket: s.settings.bucket, Prefix: s.settings.prefix, Mountpoint: s.settings.mountpoint,
 		PID: os.Getpid(), Version: version(), Since: s.since,
 		MemoryUsed: used, MemoryLimit: limit, Concurrency: s.contents.Concurrency(),
-		Ending: s.ending.Load(), S3: s.requests(), Files: s.files(), Renames: s.renames(),
+		Ending: s.ending.Load(), FilesFailed: s.tree.Told(), S3: s.requests(), Files: s.files(), Renames: s.renames(),
 	}
 }
 

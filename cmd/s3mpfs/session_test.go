@@ -34,7 +34,7 @@ func (f *fakeTree) Renames() []fs.Rename {
 	return []fs.Rename{{From: "/a", To: "/b", Objects: 3, Copied: 2, Deleted: 1}}
 }
 
-func (f *fakeTree) Told() int { return 0 }
+func (f *fakeTree) Told() int { return 4 }
 
 func (f *fakeTree) Finalise(context.Context) (failed []fs.Failure) {
 	f.called.Do(func() {
@@ -158,7 +158,7 @@ func TestStatusShowsPathsUnderThePrefix(t *testing.T) {
 	if len(s.Files) != 3 || s.Files[0].Path != "a" || !s.Files[0].Dirty || s.Files[1].Dirty || s.Files[2].Error != "denied" {
 		t.Errorf("got %+v", s.Files)
 	}
-	if s.Concurrency != 8 || s.S3.Requests != 9 || s.Ending {
+	if s.Concurrency != 8 || s.S3.Requests != 9 || s.FilesFailed != 4 || s.Ending {
 		t.Errorf("got %+v", s)
 	}
 	if left := s.Left(); left != (control.Progress{FilesLeft: 1, BytesLeft: 40, ObjectsLeft: 2}) {

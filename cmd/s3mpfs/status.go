@@ -167,6 +167,9 @@ func printMount(out io.Writer, s control.Status) {
 		humanize.Comma(s.S3.Requests), english.Plural(int(s.S3.Errors), "error", "errors"),
 		english.Plural(int(s.S3.Retries), "retry", "retries"), humanize.Comma(s.S3.Throttled),
 		size.Size(s.S3.BytesSent).About(), size.Size(s.S3.BytesReceived).About(), s.Concurrency)
+	if s.FilesFailed > 0 {
+		fmt.Fprintf(out, "  %s failed since the mount began; the log names each\n", english.Plural(s.FilesFailed, "file", "files"))
+	}
 }
 
 // printRenames prints a line for each folder that is being renamed.

@@ -12,7 +12,7 @@ import (
 func TestStatusForPeople(t *testing.T) {
 	s := control.Status{
 		Bucket: "films", Prefix: "raw/", Mountpoint: "/mnt", PID: 42, Since: time.Now().Add(-time.Hour),
-		MemoryUsed: 30 * mib, MemoryLimit: 512 * mib, Concurrency: 12,
+		MemoryUsed: 30 * mib, MemoryLimit: 512 * mib, Concurrency: 12, FilesFailed: 1,
 		S3: control.S3{Requests: 1234, Errors: 1, Retries: 2, Throttled: 3, BytesSent: 5 * mib},
 		Files: []control.File{
 			{Path: "take\x1b[2J", Size: 35 * mib, BytesSent: 20 * mib, Rate: 7 * mib, State: "dirty", PartsSent: 2,
@@ -29,6 +29,7 @@ func TestStatusForPeople(t *testing.T) {
 		"films/raw/ at /mnt, process 42 for 1h0m0s",
 		"memory: 30 MiB of 512 MiB",
 		"1,234 requests, 1 error, 2 retries, 3 throttled; 5.0 MiB sent, 0 B received; up to 12 at once",
+		"1 file failed since the mount began; the log names each",
 		"PATH SIZE SENT RATE PARTS IN FLIGHT KEPT AGE RETRIES STATE",
 		`"take\x1b[2J" 35 MiB 20 MiB 7.0 MiB/s 2 1 4 1m0s 6 dirty, after SlowDown`,
 		"lost 0 B 0 B 0 B/s 0 0 0 0s 0 failed: AccessDenied",

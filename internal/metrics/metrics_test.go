@@ -51,7 +51,7 @@ func TestScrape(t *testing.T) {
 	}
 	m.Watch(func() control.Status {
 		return control.Status{
-			Bucket: "films", Mountpoint: "/mnt", Since: time.Unix(100, 0), MemoryUsed: 5, MemoryLimit: 50, Concurrency: 8,
+			Bucket: "films", Mountpoint: "/mnt", Since: time.Unix(100, 0), MemoryUsed: 5, MemoryLimit: 50, Concurrency: 8, FilesFailed: 2,
 			Files: []control.File{{Path: "a", State: "dirty", Dirty: true, Size: 9, BytesSent: 2, PartsInFlight: 3}, {Path: "b", State: "failed"}},
 		}
 	})
@@ -76,6 +76,7 @@ func TestScrape(t *testing.T) {
 		`s3mpfs_concurrency 8`,
 		`s3mpfs_files{state="dirty"} 1`,
 		`s3mpfs_files{state="clean"} 0`,
+		`s3mpfs_files_failed_total 2`,
 		`s3mpfs_parts_in_flight 3`,
 		`s3mpfs_unsent_bytes 7`,
 	} {

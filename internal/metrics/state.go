@@ -22,13 +22,14 @@ var (
 	memoryLimit   = gauge("memory_limit_bytes", "Most memory that file content may take.")
 	concurrency   = gauge("concurrency", "Requests with content that there may be at present.")
 	files         = gauge("files", "Files open for writing, by state.", "state")
+	failed        = gauge("files_failed_total", "Files whose bytes did not become an object, which a program or the log was told.")
 	partsInFlight = gauge("parts_in_flight", "Parts on their way to S3.")
 	unsent        = gauge("unsent_bytes", "Bytes of files being written that S3 has not acknowledged.")
 )
 
 // Describe implements prometheus.Collector.
 func (s state) Describe(all chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{info, since, memoryUsed, memoryLimit, concurrency, files, partsInFlight, unsent} {
+	for _, d := range []*prometheus.Desc{info, since, memoryUsed, memoryLimit, concurrency, files, failed, partsInFlight, unsent} {
 		all <- d
 	}
 }
@@ -46,6 +47,7 @@ func (s state) Collect(all chan<- prometheus.Metric) {
 	set(since, float64(now.Since.UnixMilli())/1000)
 	set(memoryUsed, float64(now.MemoryUsed))
 	set(memoryLimit, float64(now.MemoryLimit))
+	all <- prometheus.MustNewConstMetric(failed, prometheus.CounterValue, float64(now.FilesFailed))
 	set(concurrency, float64(now.Concurrency))
 	set(unsent, float64(now.Left().BytesLeft))
 	inState, flying := map[string]int{}, 0
