@@ -86,6 +86,27 @@ func TestChangesOutliveTheName(t *testing.T) {
 	}
 }
 
+// What is put aside is what was published last, also where that was only done
+// because a part had to be read that S3 held.
+func TestWhatWasPublishedMidwayOutlivesTheName(t *testing.T) {
+	m := mount(t, settings{Engine: tiny()})
+	for take, script := range map[string]string{"removed": `rm f`, "replaced": `echo new > g; mv g f`} {
+		t.Run(take, func(t *testing.T) {
+			m.set("f", letters(7000))
+			f := m.openFile("f", os.O_RDWR)
+			changed := strings.ToUpper(letters(7000))
+			m.write(f, []byte(changed), 0)
+			m.wantAll(f, changed)
+			if got := m.get("f"); got == letters(7000) {
+				t.Fatal("nothing was published midway")
+			}
+			m.sh(script)
+			m.wantAll(f, changed)
+			m.close(f)
+		})
+	}
+}
+
 // What nobody has open is simply removed, also right after it was closed.
 func TestRemovingCostsOneDelete(t *testing.T) {
 	m := mount(t, settings{})
