@@ -97,12 +97,18 @@ func (f *file) isAside() bool {
 // dropAside deletes what was put aside, when nobody has f open any more.
 func (f *file) dropAside() {
 	f.mu.Lock()
-	aside := f.aside
-	if len(f.handles) > 0 {
-		aside = nil
-	} else {
-		f.aside = nil
+	open := len(f.handles) > 0
+	f.mu.Unlock()
+	if !open {
+		f.endAside()
 	}
+}
+
+// endAside deletes what was put aside.
+func (f *file) endAside() {
+	f.mu.Lock()
+	aside := f.aside
+	f.aside = nil
 	f.mu.Unlock()
 	if aside != nil {
 		f.tree.removeOpen(f)

@@ -107,6 +107,23 @@ func TestWhatWasPublishedMidwayOutlivesTheName(t *testing.T) {
 	}
 }
 
+// Descriptors are closed while their file is removed: whoever is last deletes
+// what was put aside.
+func TestNothingIsLeftOfFilesClosedWhileRemoved(t *testing.T) {
+	m := mount(t, settings{})
+	for range 60 {
+		m.set("f", "x")
+		f := m.openFile("f", os.O_RDONLY)
+		closed := make(chan error, 1)
+		go func() { closed <- f.Close() }()
+		m.sh(`rm f`)
+		if err := <-closed; err != nil {
+			t.Fatal(err)
+		}
+	}
+	m.eventually("nothing is left", func() bool { return len(m.keys()) == 0 })
+}
+
 // What nobody has open is simply removed, also right after it was closed.
 func TestRemovingCostsOneDelete(t *testing.T) {
 	m := mount(t, settings{})

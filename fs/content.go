@@ -347,13 +347,7 @@ func (f *file) drop() {
 	}
 	f.tree.removeOpen(f)
 	f.dropReaders()
-	f.mu.Lock()
-	aside := f.aside
-	f.aside = nil
-	f.mu.Unlock()
-	if aside != nil {
-		f.tree.deleteAside(*aside)
-	}
+	f.endAside()
 }
 
 // dropReaders gives back the memory of reading. f.io is write-held.

@@ -352,6 +352,7 @@ func (f *file) loseName(take func() error) error {
 	} else {
 		_, _ = lose()
 	}
+	f.dropAside() // who had it open may have closed it meanwhile
 	return failure
 }
 

@@ -124,6 +124,8 @@ func (t *Tree) Finalise(ctx context.Context) []Failure {
 		t.behind.Lock()
 		defer t.behind.Unlock()
 		t.storeAllAttributes()
+		removed := t.orphaned()
+		t.each(len(removed), func(i int) { removed[i].endAside() })
 	}()
 	select {
 	case <-done:
