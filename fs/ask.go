@@ -9,6 +9,7 @@ import (
 
 	"github.com/hanwen/go-fuse/v2/fuse"
 
+	"github.com/s3mpfs/s3mpfs/internal/panics"
 	"github.com/s3mpfs/s3mpfs/writer"
 )
 
@@ -121,7 +122,8 @@ func (h *dirHandle) askAhead() {
 	asked := map[string]entry{}
 	for _, e := range rest[:min(len(rest), askAhead)] {
 		if e, ok := h.listing.current(e); ok && h.dir.unknown(e) {
-			all.Go(func() error {
+			all.Go(func() (err error) {
+				defer panics.Catch(h.dir.tree.o.Log, &err)
 				if complete, err := h.dir.complete(e); err == nil {
 					mu.Lock()
 					defer mu.Unlock()

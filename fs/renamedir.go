@@ -9,6 +9,7 @@ import (
 
 	gofuse "github.com/hanwen/go-fuse/v2/fs"
 
+	"github.com/s3mpfs/s3mpfs/internal/panics"
 	"github.com/s3mpfs/s3mpfs/writer"
 )
 
@@ -34,7 +35,7 @@ func (t *Tree) renameDir(d *dir, to string) syscall.Errno {
 		defer f.io.Unlock()
 	}
 	if len(files) > 0 {
-		if err := settleAll(files); err != nil {
+		if err := t.settleAll(files); err != nil {
 			return t.fail("rename", from, err)
 		}
 		if objects, err = t.under(from, t.o.RenameDirLimit); err != nil {
@@ -77,10 +78,13 @@ func (t *Tree) openUnder(prefix string) (files []*file) {
 }
 
 // settleAll publishes what the files have; their io is write-held.
-func settleAll(files []*file) error {
+func (t *Tree) settleAll(files []*file) error {
 	var work errgroup.Group
 	for _, f := range files {
-		work.Go(f.settle)
+		work.Go(func() (err error) {
+			defer panics.Catch(t.o.Log, &err)
+			return f.settle()
+		})
 	}
 	return work.Wait()
 }
