@@ -14,9 +14,9 @@ import (
 // versions they stay by themselves, elsewhere they are copied within S3 to a
 // key of no name, which the mount deletes when the last descriptor is closed.
 
-// asideDir is the directory for such copies, at the root of the mount. No
-// program sees it.
-const asideDir = ".s3mpfs-removed"
+// AsideDir is the directory for such copies, at the root of the mount. No
+// program sees it. A mount that dies leaves what is in it.
+const AsideDir = ".s3mpfs-removed"
 
 // lastCall is how long a descriptor that was flushed is given to be released:
 // close(2) sends both, but waits for the first alone.
@@ -39,7 +39,7 @@ func (f *file) putAside() (writer.Object, bool) {
 		return object, true
 	}
 	attrs := object.Attributes
-	object, err = t.copy(object, t.o.Prefix+asideDir+"/"+rand.Text(), attrs, writer.Condition{})
+	object, err = t.copy(object, t.o.Prefix+AsideDir+"/"+rand.Text(), attrs, writer.Condition{})
 	if err != nil {
 		t.o.Log.Warn("who has a removed file open cannot read it any more", "path", t.path(f.currentKey()), "error", err)
 		return writer.Object{}, false

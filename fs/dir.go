@@ -71,7 +71,7 @@ func (d *dir) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (*gof
 	if errno != 0 {
 		return nil, errno
 	}
-	if name == asideDir {
+	if name == AsideDir {
 		return nil, syscall.ENOENT
 	}
 	dirKey, _ := split(key)
@@ -294,7 +294,7 @@ func (d *dir) newKey(name string) (string, syscall.Errno) {
 	if d.tree.o.ReadOnly {
 		return "", syscall.EROFS
 	}
-	if name == asideDir {
+	if name == AsideDir {
 		return "", syscall.EPERM
 	}
 	return d.childKey(name)

@@ -205,7 +205,7 @@ func (l *listing) merge(carry []entry, objects []writer.Object, prefixes []strin
 			l.tree.hide(p, reason)
 			continue
 		}
-		if name == asideDir {
+		if name == AsideDir {
 			l.tree.hideAside(p)
 			continue
 		}

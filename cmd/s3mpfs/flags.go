@@ -39,7 +39,7 @@ func (s *settings) mountFlags() flagGroup {
 	f.StringArrayVarP(&s.options, optionsFlag, "o", nil, "`options` as in /etc/fstab: ro, and flags such as allow_other,part_size=32MiB")
 	f.BoolVar(&s.readOnly, "read-only", false, "refuse every change")
 	f.BoolVar(&s.allowOther, "allow-other", false, "let other users see the mount, as far as the modes allow")
-	f.DurationVar(&s.abortStale, "abort-stale", 0, "abort uploads under the mounted prefix that began so long ago, whoever began them; 0 for none")
+	f.DurationVar(&s.abortStale, "abort-stale", 0, "abort uploads under the mounted prefix that began so long ago, whoever began them, and delete copies of removed files of that age; 0 for none")
 	return f
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/s3mpfs/s3mpfs/internal/panics"
 	"github.com/s3mpfs/s3mpfs/writer"
 	"github.com/s3mpfs/s3mpfs/writer/s3store"
 )
@@ -16,12 +17,15 @@ type leftoverStore interface {
 	ListUploads(ctx context.Context, prefix string) ([]writer.Upload, error)
 	AbortMultipartUpload(ctx context.Context, u writer.Upload) error
 	AbortsUploadsAfter(ctx context.Context, prefix string) (time.Duration, error)
+	List(ctx context.Context, prefix, delimiter, token string, limit int32) (objects []writer.Object, prefixes []string, next string, err error)
+	DeleteObject(ctx context.Context, key string) error
 }
 
 var _ leftoverStore = (*s3store.Store)(nil)
 
 // leftovers looks, once a mount is there, for uploads that began before it
-// under its prefix, and for the bucket's own way to get rid of them. Nothing
+// under its prefix, for copies of removed files (removed.go), and for the
+// bucket's own way to get rid of uploads. Nothing
 // that it finds, or may not find out, harms the mount.
 type leftovers struct {
 	settings *settings
@@ -31,7 +35,19 @@ type leftovers struct {
 }
 
 func (l *leftovers) look(ctx context.Context) {
+	var fault error // in the log already
+	defer panics.Catch(l.log, &fault)
 	l.checkRule(ctx)
+	l.lookForCopies(ctx)
+	l.lookForUploads(ctx)
+}
+
+// clears tells whether something of that age is to be cleared away.
+func (l *leftovers) clears(age time.Duration) bool {
+	return l.settings.abortStale > 0 && age >= l.settings.abortStale && !l.settings.readOnly
+}
+
+func (l *leftovers) lookForUploads(ctx context.Context) {
 	uploads, err := l.store.ListUploads(ctx, l.settings.prefix)
 	if err != nil {
 		l.unknown(ctx, "cannot tell whether uploads were left in the bucket", err)
@@ -41,7 +57,7 @@ func (l *leftovers) look(ctx context.Context) {
 	for _, u := range uploads {
 		switch age := l.since.Sub(u.Initiated); {
 		case age <= 0:
-		case l.settings.abortStale > 0 && age >= l.settings.abortStale && !l.settings.readOnly:
+		case l.clears(age):
 			l.abort(ctx, u)
 		default:
 			kept = append(kept, u)
@@ -97,8 +113,17 @@ func (l *leftovers) report(uploads []writer.Upload) {
 // uploadsCommand is the command line that lists, completes or aborts u.
 func (s *settings) uploadsCommand(verb string, u writer.Upload) string {
 	words := []string{"s3mpfs", "uploads", verb, s.bucket + "/" + u.Key}
+	if u.ID != "" {
+		words = append(words, "--upload-id", u.ID)
+	}
+	return s.commandLine(words...)
+}
+
+// commandLine is words as a shell reads them, with the options that lead s3mpfs
+// and the AWS CLI alike to the bucket.
+func (s *settings) commandLine(words ...string) string {
 	for _, option := range [][2]string{
-		{"--upload-id", u.ID}, {"--endpoint-url", s.endpointURL}, {"--region", s.region}, {"--profile", s.profile},
+		{"--endpoint-url", s.endpointURL}, {"--region", s.region}, {"--profile", s.profile},
 	} {
 		if option[1] != "" {
 			words = append(words, option[0], option[1])

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os/exec"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -23,6 +24,8 @@ type littered struct {
 	listErr  error
 	abortErr error
 	aborted  []string
+	copies   []int // of removed files, by their age in hours
+	deleted  []string
 }
 
 func (l *littered) ListUploads(context.Context, string) (uploads []writer.Upload, err error) {
@@ -39,6 +42,22 @@ func (l *littered) AbortMultipartUpload(_ context.Context, u writer.Upload) erro
 
 func (l *littered) AbortsUploadsAfter(context.Context, string) (time.Duration, error) {
 	return l.rule, l.ruleErr
+}
+
+// List gives a copy a page.
+func (l *littered) List(_ context.Context, prefix, _, token string, _ int32) (objects []writer.Object, _ []string, next string, err error) {
+	n, _ := strconv.Atoi(token)
+	if n < len(l.copies) {
+		made := time.Now().Add(-time.Duration(l.copies[n]) * time.Hour)
+		objects = []writer.Object{{Key: fmt.Sprint(prefix, l.copies[n]), Size: mib, LastModified: made}}
+		next = strconv.Itoa(n + 1)
+	}
+	return objects, nil, next, l.listErr
+}
+
+func (l *littered) DeleteObject(_ context.Context, key string) error {
+	l.deleted = append(l.deleted, key)
+	return l.abortErr
 }
 
 // look gives the lines of the log.
@@ -60,7 +79,7 @@ func TestLeftovers(t *testing.T) {
 		"nothing":                   {log: []string{none}},
 		"a rule":                    {bucket: littered{rule: 72 * time.Hour}, log: []string{"days=3"}},
 		"a store without rules":     {bucket: littered{ruleErr: writer.ErrUnsupported}},
-		"no permission":             {bucket: littered{ruleErr: writer.ErrAccess, listErr: writer.ErrAccess}, log: []string{"level=INFO", "level=INFO"}},
+		"no permission":             {bucket: littered{ruleErr: writer.ErrAccess, listErr: writer.ErrAccess}, log: []string{"level=INFO", "level=INFO", "level=INFO"}},
 		"old uploads and a new":     {bucket: littered{ages: []int{2, -1, 30}}, log: []string{none, "key=raw/2", "uploads complete films/raw/30 --upload-id u"}},
 		"a bound":                   {bucket: littered{ages: slices.Repeat([]int{1}, 12)}, log: append(append([]string{none}, slices.Repeat([]string{"key=raw/1"}, 10)...), `more=2 to_list="s3mpfs uploads list films/raw/"`)},
 		"stale ones":                {bucket: littered{ages: []int{2, -1, 30}}, settings: settings{abortStale: 24 * time.Hour}, log: []string{none, "stale upload aborted", "key=raw/2"}, aborted: []string{"raw/30"}},
@@ -74,6 +93,38 @@ func TestLeftovers(t *testing.T) {
 		}
 		for i, want := range c.log {
 			if !strings.Contains(log[i], want) {
+				t.Errorf("%s: line %d is %q, want %q", name, i+1, log[i], want)
+			}
+		}
+	}
+}
+
+// TestCopiesOfRemovedFiles: those of before the mount are told, or deleted with
+// --abort-stale; those of a mount that began later are nobody's here.
+func TestCopiesOfRemovedFiles(t *testing.T) {
+	for name, c := range map[string]struct {
+		bucket   littered
+		settings settings
+		log      []string
+		deleted  []string
+	}{
+		"told": {bucket: littered{copies: []int{2, -1, 30}},
+			log: []string{`objects=2 size="2.0 MiB" to_delete="aws s3 rm --recursive s3://films/raw/.s3mpfs-removed/"`}},
+		"stale":               {bucket: littered{copies: []int{30, -1}}, settings: settings{abortStale: 24 * time.Hour}, log: []string{"stale copy of a removed file deleted"}, deleted: []string{"raw/.s3mpfs-removed/30"}},
+		"not stale":           {bucket: littered{copies: []int{3}}, settings: settings{abortStale: 24 * time.Hour}, log: []string{"objects=1"}},
+		"stale, read-only":    {bucket: littered{copies: []int{30}}, settings: settings{abortStale: time.Hour, readOnly: true}, log: []string{"objects=1"}},
+		"stale, no right":     {bucket: littered{copies: []int{30}, abortErr: errors.New("denied")}, settings: settings{abortStale: time.Hour}, log: []string{"error=denied"}, deleted: []string{"raw/.s3mpfs-removed/30"}},
+		"no right to look":    {bucket: littered{copies: []int{30}, listErr: writer.ErrAccess}, log: []string{"copies of removed files were left", "uploads were left"}},
+		"none of before this": {bucket: littered{copies: []int{-1}}},
+	} {
+		c.bucket.ruleErr = writer.ErrUnsupported // says nothing
+		log := c.bucket.look(&c.settings)
+		if len(log) != len(c.log) || !slices.Equal(c.bucket.deleted, c.deleted) {
+			t.Errorf("%s: deleted %v, want %v; log %q", name, c.bucket.deleted, c.deleted, log)
+			continue
+		}
+		for i, want := range c.log {
+			if !strings.Contains(strings.ReplaceAll(log[i], `\"`, `"`), want) {
 				t.Errorf("%s: line %d is %q, want %q", name, i+1, log[i], want)
 			}
 		}
