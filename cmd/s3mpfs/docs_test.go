@@ -55,7 +55,7 @@ func hasFlag(c *cobra.Command, name string) bool {
 // TestDocumentsShowCommandsThatExist runs no example, but reads it as the program
 // would: each indented line that begins with s3mpfs.
 func TestDocumentsShowCommandsThatExist(t *testing.T) {
-	example := regexp.MustCompile(`(?m)^    s3mpfs (.*)$`)
+	example := regexp.MustCompile(`(?m)(?:^    |&& )s3mpfs (.*)$`)
 	for _, name := range documents {
 		for _, match := range example.FindAllStringSubmatch(document(t, name), -1) {
 			words := strings.Fields(strings.Split(match[1], "  ")[0])
@@ -68,6 +68,22 @@ func TestDocumentsShowCommandsThatExist(t *testing.T) {
 			}
 			if err != nil {
 				t.Errorf("%s: s3mpfs %s: %v", name, strings.Join(words, " "), err)
+			}
+		}
+	}
+}
+
+// TestDocumentsNameCommandsThatExist looks at each `s3mpfs ...` within a text.
+func TestDocumentsNameCommandsThatExist(t *testing.T) {
+	named := regexp.MustCompile("`s3mpfs ([a-z][^`]*)`")
+	for _, name := range documents {
+		for _, match := range named.FindAllStringSubmatch(document(t, name), -1) {
+			c, rest, err := newRootCommand().Find(strings.Fields(match[1]))
+			if err == nil {
+				err = c.ParseFlags(rest)
+			}
+			if err != nil || !c.HasParent() {
+				t.Errorf("%s: `s3mpfs %s`: %v", name, match[1], err)
 			}
 		}
 	}
