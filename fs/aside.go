@@ -27,7 +27,7 @@ const lastCall = 50 * time.Millisecond
 // write-held. What cannot be put aside will be gone; the removal goes on.
 func (f *file) putAside() (writer.Object, bool) {
 	t := f.tree
-	if !f.exists() || !f.isOpen() {
+	if !f.exists() || !f.isOpen() && !t.contended.recently(f.currentKey()) {
 		return writer.Object{}, false
 	}
 	object, err := f.base()
@@ -53,6 +53,10 @@ func (f *file) isOpen() bool {
 	for until := time.Now().Add(lastCall); ; time.Sleep(time.Millisecond) {
 		f.mu.Lock()
 		open, closing := len(f.handles), 0
+		if f.opening > 0 {
+			f.mu.Unlock()
+			return true
+		}
 		for h := range f.handles {
 			if h.flushed {
 				closing++
@@ -97,7 +101,7 @@ func (f *file) isAside() bool {
 // dropAside deletes what was put aside, when nobody has f open any more.
 func (f *file) dropAside() {
 	f.mu.Lock()
-	open := len(f.handles) > 0
+	open := len(f.handles)+f.opening > 0
 	f.mu.Unlock()
 	if !open {
 		f.endAside()

@@ -124,6 +124,37 @@ func TestNothingIsLeftOfFilesClosedWhileRemoved(t *testing.T) {
 	m.eventually("nothing is left", func() bool { return len(m.keys()) == 0 })
 }
 
+// A name that is given to one file after the other can be opened at any time,
+// and what is read is one of them.
+func TestOpenANameThatIsReplacedAllTheTime(t *testing.T) {
+	m := mount(t, settings{})
+	m.sh(`echo 1234567 > f`)
+	replaced := make(chan error, 1)
+	go func() {
+		var err error
+		for i := 0; i < 200 && err == nil; i++ {
+			if err = os.WriteFile(m.path("new"), []byte("1234567\n"), 0o644); err == nil {
+				err = os.Rename(m.path("new"), m.path("f"))
+			}
+		}
+		replaced <- err
+	}()
+	for n := 0; ; n++ {
+		if got, err := os.ReadFile(m.path("f")); err != nil || string(got) != "1234567\n" {
+			t.Fatalf("read %d: %q, %v", n, got, err)
+		}
+		select {
+		case err := <-replaced:
+			if err != nil || n == 0 {
+				t.Fatal(n, err)
+			}
+			m.eventually("nothing is left", func() bool { return len(m.keys()) == 1 })
+			return
+		default:
+		}
+	}
+}
+
 // What nobody has open is simply removed, also right after it was closed.
 func TestRemovingCostsOneDelete(t *testing.T) {
 	m := mount(t, settings{})

@@ -2,6 +2,7 @@ package fs
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"syscall"
 	"time"
@@ -48,6 +49,7 @@ type file struct {
 	cached  string                // ETag of what the kernel's page cache holds
 	handles map[*handle]struct{}
 	writers int    // handles that may write
+	opening int    // who is about to make a handle
 	logged  string // the failure that was logged last
 	told    bool   // a program was told of the failure of content
 	counted bool   // the failure is in the tree's account
@@ -243,16 +245,13 @@ func (f *file) Open(ctx context.Context, flags uint32) (gofuse.FileHandle, uint3
 		return nil, 0, syscall.EROFS
 	}
 	if f.isUnlinked() { // the name was given to another file: the kernel looks again
-		return nil, 0, syscall.ESTALE
+		return nil, 0, f.lookElsewhere()
 	}
 	if errno := f.tree.tell(f.currentKey()); errno != 0 {
 		return nil, 0, errno
 	}
 	if flags&syscall.O_TRUNC != 0 {
 		return f.openTruncated(ctx, flags)
-	}
-	if err := f.refresh(); err != nil {
-		return nil, 0, f.tree.fail("open", f.currentKey(), err)
 	}
 	h, errno := f.open(ctx, flags)
 	switch {
@@ -264,15 +263,36 @@ func (f *file) Open(ctx context.Context, flags uint32) (gofuse.FileHandle, uint3
 	return h, f.cacheFlags(), 0
 }
 
-// open makes a handle, unless the name is lost by now: who takes it away looks
-// under io for handles that need the content.
+// open makes a handle, unless the name was lost meanwhile and nothing is put
+// aside: who takes the name away does that for those who wait here, too.
 func (f *file) open(ctx context.Context, flags uint32) (*handle, syscall.Errno) {
+	f.expect(1)
+	defer f.expect(-1)
+	err := f.refresh()
 	f.io.RLock()
 	defer f.io.RUnlock()
-	if f.isUnlinked() {
-		return nil, syscall.ESTALE
+	switch unlinked := f.isUnlinked(); {
+	case unlinked && f.isAside(): // whatever refresh found, this is what was here
+	case unlinked, errors.Is(err, writer.ErrStale):
+		return nil, f.lookElsewhere()
+	case err != nil:
+		return nil, f.tree.fail("open", f.currentKey(), err)
 	}
 	return f.newHandle(ctx, flags), 0
+}
+
+// expect counts who is about to open the file.
+func (f *file) expect(n int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.opening += n
+}
+
+// lookElsewhere has the kernel look the name up again, which it does once: if
+// the name is given to yet another file meanwhile, what that one had is kept.
+func (f *file) lookElsewhere() syscall.Errno {
+	f.tree.contended.add(f.currentKey())
+	return syscall.ESTALE
 }
 
 // refresh asks S3 for the object unless it told of it just now. A version that
@@ -352,7 +372,11 @@ func (f *file) loseName(take func() error) error {
 	} else {
 		_, _ = lose()
 	}
-	f.dropAside() // who had it open may have closed it meanwhile
+	if f.tree.contended.recently(f.currentKey()) {
+		time.AfterFunc(contention, f.dropAside) // an open may be under way
+	} else {
+		f.dropAside() // who had it open may have closed it meanwhile
+	}
 	return failure
 }
 

@@ -53,6 +53,7 @@ type Tree struct {
 	root      *dir
 	processes processes
 	hidden    hidden
+	contended contended
 	shown     shown
 	heads     heads
 	mounter   int // user
