@@ -103,21 +103,21 @@ func (f *file) dropAside() {
 	f.mu.Lock()
 	open := len(f.handles)+f.opening > 0
 	f.mu.Unlock()
-	if !open {
-		f.endAside()
+	if !open && f.endAside() {
+		f.tree.removeOpen(f)
 	}
 }
 
-// endAside deletes what was put aside.
-func (f *file) endAside() {
+// endAside deletes what was put aside, and tells whether there was anything.
+func (f *file) endAside() bool {
 	f.mu.Lock()
 	aside := f.aside
 	f.aside = nil
 	f.mu.Unlock()
 	if aside != nil {
-		f.tree.removeOpen(f)
 		f.tree.deleteAside(*aside)
 	}
+	return aside != nil
 }
 
 // deleteAside deletes what nobody needs any more. It does so too when the mount
