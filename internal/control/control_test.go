@@ -3,15 +3,18 @@ package control
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"reflect"
+	"runtime"
 	"sync"
 	"testing"
 
 	"go.uber.org/goleak"
+	"golang.org/x/sys/unix"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -138,6 +141,50 @@ func TestSocketIsForTheOwnerAlone(t *testing.T) {
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("mode %v, %v; want 0600", info.Mode(), err)
 	}
+}
+
+// TestNobodyElseSpeaksWithTheMount connects as another user, which needs root:
+// the folder stops him, and the socket's own mode where he is let in there.
+func TestNobodyElseSpeaksWithTheMount(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can become another user")
+	}
+	s, _ := serve(t, newStepMount(Outcome{}))
+	if err := os.Chmod(filepath.Dir(s.Path()), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := dialAsNobody(s.Path()); !errors.Is(err, fs.ErrPermission) {
+		t.Errorf("through the folder: %v", err)
+	}
+	for dir := filepath.Dir(s.Path()); dir != os.TempDir() && dir != "/"; dir = filepath.Dir(dir) {
+		if err := os.Chmod(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := os.Stat(s.Path()); err != nil {
+		t.Fatal(err)
+	}
+	if err := dialAsNobody(s.Path()); !errors.Is(err, fs.ErrPermission) {
+		t.Errorf("to the socket: %v", err)
+	}
+}
+
+// dialAsNobody connects in a thread of another user, which ends with it.
+func dialAsNobody(path string) error {
+	dialled := make(chan error)
+	go func() {
+		runtime.LockOSThread() // never unlocked
+		fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+		if err == nil {
+			defer unix.Close(fd)
+			err = unix.Setfsuid(65534)
+		}
+		if err == nil {
+			err = unix.Connect(fd, &unix.SockaddrUnix{Name: path})
+		}
+		dialled <- err
+	}()
+	return <-dialled
 }
 
 func TestASocketLeftBehindIsReplaced(t *testing.T) {
