@@ -90,14 +90,14 @@ func TestChangesOutliveTheName(t *testing.T) {
 // because a part had to be read that S3 held.
 func TestWhatWasPublishedMidwayOutlivesTheName(t *testing.T) {
 	m := mount(t, settings{Engine: tiny()})
-	for take, script := range map[string]string{"removed": `rm f`, "replaced": `echo new > g; mv g f`} {
-		t.Run(take, func(t *testing.T) {
-			m.set("f", letters(7000))
-			f := m.openFile("f", os.O_RDWR)
+	for name, script := range map[string]string{"removed": `rm removed`, "replaced": `echo new > new; mv new replaced`} {
+		t.Run(name, func(t *testing.T) {
+			m.set(name, letters(7000))
+			f := m.openFile(name, os.O_RDWR)
 			changed := strings.ToUpper(letters(7000))
 			m.write(f, []byte(changed), 0)
 			m.wantAll(f, changed)
-			if got := m.get("f"); got == letters(7000) {
+			if got := m.get(name); got == letters(7000) {
 				t.Fatal("nothing was published midway")
 			}
 			m.sh(script)
@@ -124,8 +124,9 @@ func TestNothingIsLeftOfFilesClosedWhileRemoved(t *testing.T) {
 	m.eventually("nothing is left", func() bool { return len(m.keys()) == 0 })
 }
 
-// A name that is given to one file after the other can be opened at any time,
-// and what is read is one of them.
+// A name that is given to one file after the other can be opened while that
+// happens, and what is read is one of them. An open during which two renames
+// end is the exception: the kernel looks a name up twice, not more.
 func TestOpenANameThatIsReplacedAllTheTime(t *testing.T) {
 	m := mount(t, settings{})
 	m.sh(`echo 1234567 > f`)
@@ -139,14 +140,18 @@ func TestOpenANameThatIsReplacedAllTheTime(t *testing.T) {
 		}
 		replaced <- err
 	}()
+	stale := 0
 	for n := 0; ; n++ {
-		if got, err := os.ReadFile(m.path("f")); err != nil || string(got) != "1234567\n" {
-			t.Fatalf("read %d: %q, %v", n, got, err)
+		switch got, err := os.ReadFile(m.path("f")); {
+		case errors.Is(err, syscall.ESTALE):
+			stale++
+		case err != nil || string(got) != "1234567\n":
+			t.Errorf("read %d: %q, %v", n, got, err)
 		}
 		select {
 		case err := <-replaced:
-			if err != nil || n == 0 {
-				t.Fatal(n, err)
+			if err != nil || stale > n/10 {
+				t.Fatalf("%v, %d of %d opens failed", err, stale, n)
 			}
 			m.eventually("nothing is left", func() bool { return len(m.keys()) == 1 })
 			return
