@@ -23,6 +23,8 @@ func newUploadsListCommand() *cobra.Command {
 		Short: "List uploads that were neither completed nor aborted",
 		Long: `List the multipart uploads of a bucket, or of one key and what lies in the folder of
 that name: when each began, how many parts the store holds of it, and their bytes.
+What they cost is reckoned with the price of S3 Standard in us-east-1, $0.023 per
+GB and month.
 
 An upload that is going on looks like one that was left: only its age, and whoever
 may be writing that key, tell them apart.`,
