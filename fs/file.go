@@ -54,6 +54,9 @@ type file struct {
 	told    bool   // a program was told of the failure of content
 	counted bool   // the failure is in the tree's account
 
+	target   []byte // of a symbolic link, once it is known, in the version with
+	targetOf string // this ETag
+
 	pending bool      // S3 does not have all attributes
 	changes changes   // of metadata that S3 may not have
 	listed  time.Time // S3's time of object, once a listing has told it

@@ -46,25 +46,32 @@ func (d *dir) Symlink(ctx context.Context, target, name string, out *fuse.EntryO
 	}
 	f.mu.Lock()
 	f.setObject(object, true)
+	f.target, f.targetOf = []byte(target), object.ETag
 	f.mu.Unlock()
 	d.tree.note(key, entry{object: object}, false)
 	f.fill(&out.Attr)
 	return d.NewInode(ctx, f, gofuse.StableAttr{Mode: syscall.S_IFLNK}), 0
 }
 
-// Readlink gives the target.
+// Readlink gives the target, which is read once of each version.
 func (f *file) Readlink(context.Context) ([]byte, syscall.Errno) {
 	f.io.RLock()
 	defer f.io.RUnlock()
 	f.mu.Lock()
-	object := f.object
+	object, target, known := f.object, f.target, f.targetOf == f.object.ETag
 	f.mu.Unlock()
+	if known && target != nil {
+		return target, 0
+	}
 	if object.Size > maxTarget {
 		return nil, syscall.EINVAL
 	}
-	target := make([]byte, object.Size)
+	target = make([]byte, object.Size)
 	if err := f.tree.bucket.ReadRange(f.tree.ctx, object, 0, target); err != nil {
 		return nil, f.fail("readlink", stale(err))
 	}
+	f.mu.Lock()
+	f.target, f.targetOf = target, object.ETag
+	f.mu.Unlock()
 	return target, 0
 }
