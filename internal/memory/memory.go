@@ -8,7 +8,9 @@ package memory
 
 import (
 	"fmt"
+	"slices"
 	"sync"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -51,6 +53,10 @@ func NewWithBlocks(size, block int64) (*Pool, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reserve %d bytes of address space: %w", size, err)
 	}
+	// Only advice too. A stream that fills the budget touches every page of it
+	// once, which in pages of 4 KiB costs a tenth of the processor time of
+	// writing 2 GiB over plain http.
+	_ = unix.Madvise(arena, unix.MADV_HUGEPAGE)
 	return &Pool{arena: arena, size: size, block: int(block)}, nil
 }
 
@@ -152,10 +158,25 @@ func (p *Pool) BlockSize() int64 { return int64(p.block) }
 func (p *Pool) Trim() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, b := range p.idle {
-		// Only advice: where it fails the page merely stays resident.
-		_ = unix.Madvise(b, unix.MADV_DONTNEED)
+	offsets := make([]int, len(p.idle))
+	for i, b := range p.idle {
+		offsets[i] = p.offset(b)
+	}
+	slices.Sort(offsets)
+	for len(offsets) > 0 {
+		n := 1 // blocks side by side: a huge page is given back only as a whole
+		for n < len(offsets) && offsets[n] == offsets[0]+n*p.block {
+			n++
+		}
+		// Only advice: where it fails the pages merely stay resident.
+		_ = unix.Madvise(p.arena[offsets[0]:offsets[0]+n*p.block], unix.MADV_DONTNEED)
+		offsets = offsets[n:]
 	}
 	p.trimmed = append(p.trimmed, p.idle...)
 	p.idle = nil
+}
+
+// offset of a block in the arena.
+func (p *Pool) offset(b Block) int {
+	return int(uintptr(unsafe.Pointer(&b[0])) - uintptr(unsafe.Pointer(&p.arena[0])))
 }
