@@ -52,13 +52,16 @@ type slots struct {
 
 func newSlots(most int) *slots {
 	n := min(firstSlots, most)
-	return &slots{most: most, now: n, before: n, settling: n, waiting: map[*File][]chan struct{}{}, since: time.Now()}
+	return &slots{most: most, now: n, before: n, waiting: map[*File][]chan struct{}{}}
 }
 
 // acquire waits for a slot for f, or for done. It tells whether it got one.
 func (s *slots) acquire(f *File, done <-chan struct{}) bool {
 	s.mu.Lock()
 	if s.used < s.now && len(s.turn) == 0 {
+		if s.used == 0 { // nothing was carried meanwhile, which says nothing about the line
+			s.restart()
+		}
 		s.used++
 		s.mu.Unlock()
 		return true

@@ -74,6 +74,21 @@ func TestSlotsFindTheWireSoon(t *testing.T) {
 	}
 }
 
+// TestTheFirstRoundIsATrial, however long nothing was to be sent before.
+func TestTheFirstRoundIsATrial(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSlots(64)
+		time.Sleep(time.Hour)
+		ended := make(chan int)
+		go func() { ended <- line{25 * time.Millisecond, 90e6, 2.5e9}.keepBusy(s, 10<<20, time.Second) }()
+		time.Sleep(150 * time.Millisecond) // a request takes 142
+		if n := s.count(); n != 2*firstSlots {
+			t.Errorf("%d slots after one round, want %d", n, 2*firstSlots)
+		}
+		<-ended
+	})
+}
+
 // TestSlotsFollowTheLineDown: when the line becomes narrow, as many slots as
 // before only make each request wait.
 func TestSlotsFollowTheLineDown(t *testing.T) {
