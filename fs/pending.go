@@ -165,18 +165,7 @@ func (t *Tree) copyOnto(src writer.Object, attrs writer.Attributes) (writer.Obje
 	if src.Size <= t.engine.Options().Limits.MaxCopy {
 		return t.bucket.CopyObject(t.ctx, src, src.Key, attrs, writer.Condition{IfMatch: src.ETag})
 	}
-	f := t.engine.Open(src, writer.FileOptions{Attributes: attrs})
-	if err := f.CopyFrom(src, 0, 0, src.Size); err != nil {
-		_ = f.Discard()
-		_ = f.Release()
-		return writer.Object{}, err
-	}
-	if err := f.Close(); err != nil {
-		return writer.Object{}, err
-	}
-	object, _ := f.Object()
-	object.Attributes, object.TagCount = attrs, len(attrs.Tags)
-	return object, nil
+	return copyInParts(t.engine.Open(src, writer.FileOptions{Attributes: attrs}), src)
 }
 
 // giveUpAttributes tells what became of attributes that cannot be stored. Where

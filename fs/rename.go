@@ -283,7 +283,12 @@ func (t *Tree) copy(src writer.Object, to string, attrs writer.Attributes, cond 
 		return writer.Object{}, err
 	}
 	attrs.Tags = tagged.Attributes.Tags
-	f := t.engine.Create(to, writer.FileOptions{Attributes: attrs, Exclusive: cond.IfNoneMatch})
+	return copyInParts(t.engine.Create(to, writer.FileOptions{Attributes: attrs, Exclusive: cond.IfNoneMatch}), src)
+}
+
+// copyInParts makes f, which it releases, a copy of an object that is too large
+// for one request.
+func copyInParts(f *writer.File, src writer.Object) (writer.Object, error) {
 	if err := f.CopyFrom(src, 0, 0, src.Size); err != nil {
 		_ = f.Discard()
 		_ = f.Release()
@@ -293,6 +298,7 @@ func (t *Tree) copy(src writer.Object, to string, attrs writer.Attributes, cond 
 		return writer.Object{}, err
 	}
 	object, _ := f.Object()
-	object.Attributes, object.TagCount = attrs, len(attrs.Tags)
+	object.Attributes = f.Attributes()
+	object.TagCount = len(object.Attributes.Tags)
 	return object, nil
 }

@@ -62,7 +62,7 @@ func TestArchivesAreKept(t *testing.T) {
 			t.Parallel()
 			if name == "rsync" {
 				if _, err := exec.LookPath("rsync"); err != nil {
-					t.Skip("rsync is not installed")
+					t.Fatal("rsync is not installed: scripts/test does that")
 				}
 			}
 			onMoto(t, func(t *testing.T, s *store) {
@@ -88,7 +88,7 @@ func TestArchivesAreKept(t *testing.T) {
 func TestRsyncTwice(t *testing.T) {
 	t.Parallel()
 	if _, err := exec.LookPath("rsync"); err != nil {
-		t.Skip("rsync is not installed")
+		t.Fatal("rsync is not installed: scripts/test does that")
 	}
 	m := mountBucket(t, all.versitygw(t))
 	m.sh(odd, "N=50")

@@ -49,11 +49,11 @@ f.truncate(16000000); f.close()'`},
 			sqlite3 $D/a.db 'update t set s = upper(s) where n % 7 = 0; delete from t where n % 11 = 0;'
 			test "$(sqlite3 $D/a.db 'pragma integrity_check')" = ok
 			sqlite3 $D/a.db .dump > $D/dump.sql; rm $D/a.db`},
-		{"HDF5", `printf '%s\n' 'PATH /work/numbers' 'INPUT-CLASS TEXTFP' 'RANK 2' 'DIMENSION-SIZES 2000 1000' 'OUTPUT-CLASS FP' 'OUTPUT-SIZE 64' > $D/layout
+		{"HDF5", `printf '%s\n' 'PATH /set/numbers' 'INPUT-CLASS TEXTFP' 'RANK 2' 'DIMENSION-SIZES 2000 1000' 'OUTPUT-CLASS FP' 'OUTPUT-SIZE 64' > $D/layout
 			seq 2000000 > $D/text; cd $D
 			h5import text -c layout -outfile a.h5; h5repack -l CHUNK=50x1000 -f SHUF -f GZIP=1 a.h5 b.h5
-			for i in 1 2 3; do h5copy -p -i a.h5 -o b.h5 -s /work/numbers -d /more/numbers$i; done
-			h5diff a.h5 b.h5 /work/numbers /more/numbers3; h5ls -r b.h5 > listing; h5dump -d /work/numbers -s '1500,3' -c '2,5' b.h5 > dump
+			for i in 1 2 3; do h5copy -p -i a.h5 -o b.h5 -s /set/numbers -d /more/numbers$i; done
+			h5diff a.h5 b.h5 /set/numbers /more/numbers3; h5ls -r b.h5 > listing; h5dump -d /set/numbers -s '1500,3' -c '2,5' b.h5 > dump
 			rm a.h5 b.h5`},
 		{"git", `git init -q --bare $D/repo.git; git -C $D/repo.git config gc.auto 0
 			git clone -q $D/repo.git $D/clone 2> /dev/null

@@ -15,7 +15,7 @@ import (
 func withXattrs(t *testing.T, flags ...string) (*mount, func(map[string]int)) {
 	t.Helper()
 	if _, err := exec.LookPath("setfattr"); err != nil {
-		t.Skip("setfattr is not installed")
+		t.Fatal("setfattr is not installed: scripts/test does that")
 	}
 	m, proxy := counted(t, flags...)
 	return m, func(want map[string]int) { m.t.Helper(); m.wantWrites(proxy, want) }
