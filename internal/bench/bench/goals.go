@@ -10,6 +10,7 @@ import (
 type goal struct {
 	environment, scenario string
 	promise               string
+	beside                string // the target that takes the floor's place where it is there
 	// reached gives what was found and whether it is enough; floor may be nil.
 	reached func(res, floor *result) (found float64, ok bool)
 }
@@ -17,23 +18,23 @@ type goal struct {
 // goals are those of this benchmark: the distance to the floor that everything
 // that the mount does beyond it may cost.
 var goals = []goal{
-	{"http", "cp", "at least 0.90 of the floor's throughput", throughput(0.90)},
-	{"http", "cp", "at most 1.15 of its CPU", processorTime(1.15)},
-	{"https", "cp", "at least 0.90 of the floor's throughput", throughput(0.90)},
-	{"https", "cp", "at most 1.15 of its CPU", processorTime(1.15)},
-	{"slow", "cp", "at least 0.95 of the floor's throughput", throughput(0.95)},
-	{"http", "read", "at least 0.90 of parallel ranged GETs", throughput(0.90)},
-	{"https", "read", "at least 0.90 of parallel ranged GETs", throughput(0.90)},
-	{"slow", "read", "at least 0.90 of parallel ranged GETs", throughput(0.90)},
-	{"http", "small", "at most 1.025 requests a file", func(res, _ *result) (float64, bool) {
+	{"http", "cp", "at least 0.90 of the floor's throughput", "", throughput(0.90)},
+	{"http", "cp", "at most 1.15 of its CPU", "", processorTime(1.15)},
+	{"https", "cp", "at least 0.90 of the floor's throughput", "", throughput(0.90)},
+	{"https", "cp", "at most 1.15 of its CPU", "", processorTime(1.15)},
+	{"slow", "cp", "at least 0.95 of the floor's throughput", "", throughput(0.95)},
+	{"http", "read", "at least 0.90 of parallel ranged GETs", "", throughput(0.90)},
+	{"https", "read", "at least 0.90 of parallel ranged GETs", "", throughput(0.90)},
+	{"slow", "read", "at least 0.90 of parallel ranged GETs", "", throughput(0.90)},
+	{"http", "small", "at most 1.025 requests a file", "", func(res, _ *result) (float64, bool) {
 		n := res.requests() / float64(res.scenario.files)
 		return n, n <= 1.025
 	}},
-	{"http", "random", "one request a read", func(res, _ *result) (float64, bool) {
+	{"http", "random", "one request a read", "", func(res, _ *result) (float64, bool) {
 		n := res.requests() / float64(res.scenario.reads)
 		return n, n < 1.02
 	}},
-	{"slow", "write-behind", "at most twice the time of parallel PUTs", func(res, floor *result) (float64, bool) {
+	{"slow", "write-behind", "at most twice s5cmd's time; without it, that of parallel PUTs", "s5cmd", func(res, floor *result) (float64, bool) {
 		n := res.over(floor, seconds)
 		return n, n > 0 && n <= 2
 	}},
@@ -67,6 +68,11 @@ func (r *report) goals(w io.Writer) {
 			continue
 		}
 		floor := floorOf(here, g.scenario)
+		for i := range here {
+			if here[i].target.name == g.beside {
+				floor = &here[i]
+			}
+		}
 		if floor == nil {
 			floor = &result{}
 		}
