@@ -57,13 +57,16 @@ func forgetPeak(pid int) error {
 }
 
 // together runs programs at the same time and gives the processor time of all.
+// What they print on stdout may be a whole file and goes to /dev/null.
 func together(commands []*exec.Cmd) (time.Duration, error) {
 	errs := make([]error, len(commands))
 	var all sync.WaitGroup
 	for i, c := range commands {
 		all.Go(func() {
-			if out, err := c.CombinedOutput(); err != nil {
-				errs[i] = fmt.Errorf("%s: %w: %.300s", strings.Join(c.Args, " "), err, out)
+			var said bytes.Buffer
+			c.Stderr = &said
+			if err := c.Run(); err != nil {
+				errs[i] = fmt.Errorf("%s: %w: %.300s", strings.Join(c.Args, " "), err, said.Bytes())
 			}
 		})
 	}
