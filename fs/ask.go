@@ -3,6 +3,7 @@ package fs
 import (
 	"context"
 	"sync"
+	"syscall"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -149,19 +150,34 @@ func (h *dirHandle) lookedUp() (entry, error) {
 	return h.dir.complete(h.last)
 }
 
-// own gives a new inode to whoever makes it: the caller where others than the
-// one who mounted are let in, else whom the mount says.
-func (n *node) own(ctx context.Context) {
+// own gives a new inode of directory d to whoever makes it: the caller where
+// others than the one who mounted are let in, else whom the mount says; and to
+// the group of a directory with set-group-ID.
+func (n *node) own(ctx context.Context, d *dir) {
 	c, ok := fuse.FromContext(ctx)
-	if !ok || !n.tree.o.AllowOther || n.tree.o.keeps()&hasUID == 0 || int(c.Uid) == n.tree.mounter {
+	if !ok || !n.tree.o.AllowOther || n.tree.o.keeps()&hasUID == 0 {
 		return
 	}
-	if c.Uid != n.meta.uid {
-		n.meta.uid, n.meta.set = c.Uid, n.meta.set|hasUID
+	uid, gid := n.meta.uid, n.meta.gid
+	if int(c.Uid) != n.tree.mounter {
+		uid, gid = c.Uid, c.Gid
 	}
-	if c.Gid != n.meta.gid {
-		n.meta.gid, n.meta.set = c.Gid, n.meta.set|hasGID
+	if group, shared := d.group(); shared {
+		gid = group
 	}
+	if uid != n.meta.uid {
+		n.meta.uid, n.meta.set = uid, n.meta.set|hasUID
+	}
+	if gid != n.meta.gid {
+		n.meta.gid, n.meta.set = gid, n.meta.set|hasGID
+	}
+}
+
+// group is the group of a directory, and whether what is made in it gets that.
+func (d *dir) group() (gid uint32, shared bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.meta.gid, d.meta.mode&syscall.S_ISGID != 0
 }
 
 // creationMode takes the mode of a new inode, which S3 must learn of if it is

@@ -1,6 +1,7 @@
 package fs
 
 import (
+	"context"
 	"errors"
 	"os"
 	"syscall"
@@ -90,6 +91,22 @@ func (f *file) touch() {
 	f.mu.Unlock()
 	if c != nil && changed {
 		c.SetAttributes(f.attributes())
+	}
+}
+
+// disarm takes set-user-ID and set-group-ID away from a file that anybody but
+// root changes, which the kernel leaves to us (FUSE_HANDLE_KILLPRIV_V2).
+func (f *file) disarm(ctx context.Context) {
+	if c, ok := fuse.FromContext(ctx); !ok || c.Uid == 0 {
+		return
+	}
+	f.mu.Lock()
+	before := f.meta.mode
+	f.meta.disarm(f.tree.o.keeps())
+	changed := f.meta.mode != before
+	f.mu.Unlock()
+	if changed {
+		f.setLater()
 	}
 }
 

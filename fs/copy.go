@@ -71,5 +71,6 @@ func (h *handle) copyFrom(ctx context.Context, src writer.Object, srcOff, off, n
 		err = c.CopyFrom(src, srcOff, off, n)
 	}
 	f.touch()
+	f.disarm(ctx)
 	return f.fail("copy_file_range", stale(err))
 }

@@ -270,7 +270,7 @@ func (d *dir) Create(ctx context.Context, name string, flags, mode uint32, out *
 	f := d.tree.newFile(key, writer.Object{})
 	f.meta.mtime = time.Now()
 	f.creationMode(mode)
-	f.own(ctx)
+	f.own(ctx, d)
 	if flags&(syscall.O_EXCL|syscall.O_TRUNC) == 0 {
 		if object, err := d.tree.bucket.HeadObject(d.tree.ctx, key); err == nil {
 			f.accept(object)
@@ -320,8 +320,11 @@ func (d *dir) Mkdir(ctx context.Context, name string, mode uint32, out *fuse.Ent
 	key += "/"
 	child := d.tree.newDir(key)
 	child.meta.mtime = time.Now()
+	if _, shared := d.group(); shared && d.tree.o.AllowOther {
+		mode |= syscall.S_ISGID
+	}
 	child.creationMode(mode)
-	child.own(ctx)
+	child.own(ctx, d)
 	attrs := writer.Attributes{ContentType: markerType, Metadata: child.meta.into(nil, syscall.S_IFDIR)}
 	marker, err := d.tree.putMarker(key, attrs, writer.Condition{IfNoneMatch: true})
 	if errors.Is(err, writer.ErrPrecondition) || errors.Is(err, writer.ErrConflict) {

@@ -61,6 +61,7 @@ func (f *file) newHandle(ctx context.Context, flags uint32) *handle {
 // one is published.
 func (f *file) openTruncated(ctx context.Context, flags uint32) (gofuse.FileHandle, uint32, syscall.Errno) {
 	f.restart()
+	f.disarm(ctx)
 	h, errno := f.open(ctx, flags)
 	if errno != 0 {
 		return nil, 0, errno
@@ -111,6 +112,7 @@ func (h *handle) Write(ctx context.Context, p []byte, off int64) (uint32, syscal
 	h.note(caller(ctx))
 	n, err := h.write(p, off)
 	f.touch()
+	f.disarm(ctx)
 	if err != nil && n > 0 && f.intact() { // a short count; the next write gets the error
 		return uint32(n), 0
 	}
@@ -264,7 +266,7 @@ func (h *handle) Lseek(_ context.Context, off uint64, whence uint32) (uint64, sy
 
 // Allocate is fallocate(2): there is always room, so that only a greater size
 // is left to do. Holes cannot be made.
-func (h *handle) Allocate(_ context.Context, off, size uint64, mode uint32) syscall.Errno {
+func (h *handle) Allocate(ctx context.Context, off, size uint64, mode uint32) syscall.Errno {
 	const keepSize = 1 // FALLOC_FL_KEEP_SIZE
 	if mode&^keepSize != 0 {
 		return syscall.EOPNOTSUPP
@@ -276,5 +278,6 @@ func (h *handle) Allocate(_ context.Context, off, size uint64, mode uint32) sysc
 	if mode == keepSize || end <= now {
 		return 0
 	}
+	f.disarm(ctx)
 	return f.setSize(end)
 }

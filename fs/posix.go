@@ -57,6 +57,9 @@ func (o *Options) keeps() fields {
 // where there is one to be published.
 func (p *posix) change(in *fuse.SetAttrIn, keeps fields, unpublished bool) (changed bool) {
 	before := *p
+	if in.Valid&fuse.FATTR_KILL_SUIDGID != 0 {
+		p.disarm(keeps)
+	}
 	if mode, ok := in.GetMode(); ok && keeps&hasMode != 0 {
 		p.mode, p.set = mode&0o7777, p.set|hasMode
 	}
@@ -75,6 +78,18 @@ func (p *posix) change(in *fuse.SetAttrIn, keeps fields, unpublished bool) (chan
 		p.mtime, p.set, p.written = mtime, p.set|hasTime, false
 	}
 	return *p != before
+}
+
+// disarm takes set-user-ID away, and set-group-ID where it lets anybody run the
+// file, as a change by somebody who is not privileged and chown(2) do.
+func (p *posix) disarm(keeps fields) {
+	mode := p.mode &^ syscall.S_ISUID
+	if mode&syscall.S_IXGRP != 0 {
+		mode &^= syscall.S_ISGID
+	}
+	if mode != p.mode && keeps&hasMode != 0 {
+		p.mode, p.set = mode, p.set|hasMode
+	}
 }
 
 // touch gives the time of a write.

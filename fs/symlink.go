@@ -33,7 +33,7 @@ func (d *dir) Symlink(ctx context.Context, target, name string, out *fuse.EntryO
 	f := d.tree.newFile(key, writer.Object{})
 	f.meta.mode, f.meta.link, f.meta.mtime = 0o777, true, time.Now()
 	f.meta.set |= hasMode
-	f.own(ctx)
+	f.own(ctx, d)
 	attrs := f.attributes()
 	attrs.ContentType = contentTypeOf("")
 	body := writer.NewBody(d.tree.engine.Options().Checksum, []byte(target))
