@@ -78,7 +78,7 @@ func (d *dir) accept(marker writer.Object) {
 	d.marker = writer.Object{} // it may be another
 	now := posix{mode: d.tree.o.DirMode, uid: d.tree.o.UID, gid: d.tree.o.GID, mtime: d.tree.started}
 	if marker.Key != "" {
-		now.mtime = marker.LastModified
+		now.mtime = timeOf(marker)
 	}
 	if !d.tree.plain(marker) {
 		now.take(marker.Attributes.Metadata, d.tree.o.keeps())

@@ -213,12 +213,16 @@ func parseTime(text string) (time.Time, bool) {
 
 // posixOf are the attributes of a file with this object.
 func (t *Tree) posixOf(object writer.Object) posix {
-	p := posix{mode: t.o.FileMode, uid: t.o.UID, gid: t.o.GID, mtime: object.LastModified}
+	p := posix{mode: t.o.FileMode, uid: t.o.UID, gid: t.o.GID, mtime: timeOf(object)}
 	if !t.plain(object) {
 		p.take(object.Attributes.Metadata, t.o.keeps())
 	}
 	return p
 }
+
+// timeOf is S3's time of an object in whole seconds, which is all that a HEAD
+// tells; some stores' listings tell more.
+func timeOf(object writer.Object) time.Time { return object.LastModified.Truncate(time.Second) }
 
 // plain tells whether an object's metadata says nothing to this mount, so that
 // nobody need ask for it.

@@ -7,6 +7,7 @@ type Counts struct {
 	Requests   map[string]int // by operation, failed ones too
 	Uploaded   int64          // bytes that arrived in PutObject and UploadPart
 	Downloaded int64          // bytes that ReadRange gave
+	Listed     int            // objects and prefixes that listings gave
 	calls      int
 }
 

@@ -53,6 +53,7 @@ var (
 	renameSlash      = refuse("InvalidRequest", 400, writer.ErrInvalid, "Objects that end with a slash cannot be renamed")
 	invalidState     = refuse("InvalidObjectState", 403, writer.ErrArchived, "The operation is not valid for the object's storage class")
 	objectLocked     = refuse("AccessDenied", 403, writer.ErrLocked, "Access Denied because object protected by object lock.")
+	keyNoText        = refuse("InvalidURI", 400, writer.ErrInvalid, "Couldn't parse the specified URI.")
 	keyEmpty         = refuse("InvalidRequest", 400, writer.ErrInvalid, "The key is empty")
 	metadataTooLarge = refuse("MetadataTooLarge", 400, writer.ErrInvalid, "Your metadata headers exceed the maximum allowed metadata size")
 )

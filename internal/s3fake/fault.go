@@ -21,6 +21,9 @@ type Fault struct {
 	// Acted: the call takes its effect all the same and only the answer is
 	// lost.
 	Acted bool
+	// Late is called, if not nil, when the call has taken its effect, and its
+	// answer waits until it returns.
+	Late func()
 }
 
 // LostAnswer is the fault of a call that took its effect, unknown to the

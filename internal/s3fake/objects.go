@@ -3,6 +3,8 @@ package s3fake
 import (
 	"context"
 	"maps"
+	"time"
+	"unicode/utf8"
 
 	"github.com/s3mpfs/s3mpfs/internal/s3op"
 	"github.com/s3mpfs/s3mpfs/writer"
@@ -83,9 +85,11 @@ func (s *Store) store(key, etag string, attrs writer.Attributes, c content, sum 
 	return o.describe()
 }
 
-// describe gives a description that the caller may change.
+// describe gives a description that the caller may change. HTTP tells whole
+// seconds.
 func (o *object) describe() writer.Object {
 	d := o.Object
+	d.LastModified = d.LastModified.Truncate(time.Second)
 	d.Attributes = cloneAttributes(d.Attributes)
 	d.TagCount, d.Attributes.Tags = len(o.Attributes.Tags), nil
 	d.Attributes.StorageClass = o.StorageClass
@@ -189,6 +193,9 @@ func (s *Store) read(o *object, offset int64, p [][]byte) error {
 // HeadObject implements [writer.Store].
 func (s *Store) HeadObject(ctx context.Context, key string) (writer.Object, error) {
 	return do(ctx, s, s3op.HeadObject, key, 0, func() (writer.Object, error) {
+		if err := checkNames(key, writer.Attributes{}); err != nil {
+			return writer.Object{}, err
+		}
 		o, err := s.source(writer.Object{Key: key})
 		if err != nil {
 			return writer.Object{}, err
@@ -229,6 +236,8 @@ func checkNames(key string, attrs writer.Attributes) error {
 		return keyEmpty
 	case len(key) > maxKey:
 		return keyTooLong
+	case !utf8.ValidString(key):
+		return keyNoText
 	case size > maxMetadata:
 		return metadataTooLarge
 	}

@@ -105,6 +105,9 @@ func do[T any](ctx context.Context, s *Store, op, key string, number int32, act 
 		return none, call.storeError(fault.refusal())
 	}
 	result, err := act()
+	if fault.Late != nil {
+		fault.Late()
+	}
 	if err != nil {
 		return none, call.storeError(err)
 	}
@@ -127,5 +130,5 @@ func (s *Store) wait(ctx context.Context, op string) error {
 	return ctx.Err()
 }
 
-// now is the time as S3 tells it, in whole seconds.
-func now() time.Time { return time.Now().UTC().Truncate(time.Second) }
+// now is the time in thousandths of a second.
+func now() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }
