@@ -194,9 +194,9 @@ func (f *file) published(c *writer.File) {
 // writing nobody will close it either, so the new size is published at once.
 func (f *file) setSize(size int64) syscall.Errno {
 	f.io.RLock()
-	err := f.truncate(size)
+	changed, err := f.truncate(size)
 	f.io.RUnlock()
-	if err == nil {
+	if changed {
 		f.touch()
 	}
 	if ended := f.endUnlessOpen(); err == nil {
@@ -205,19 +205,20 @@ func (f *file) setSize(size int64) syscall.Errno {
 	return f.fail("truncate", err)
 }
 
-// truncate cuts or extends. f.io is read-held.
-func (f *file) truncate(size int64) error {
+// truncate cuts or extends, and tells whether there was anything to do. f.io is
+// read-held.
+func (f *file) truncate(size int64) (changed bool, err error) {
 	f.mu.Lock()
 	unchanged := f.content == nil && f.object.Size == size
 	f.mu.Unlock()
 	if unchanged {
-		return nil
+		return false, nil
 	}
 	c, err := f.changeable()
-	if err != nil {
-		return err
+	if err == nil {
+		err = c.Truncate(size)
 	}
-	return c.Truncate(size)
+	return err == nil, err
 }
 
 // restart empties the file at an open with O_TRUNC. Content that has failed is
