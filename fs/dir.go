@@ -235,7 +235,7 @@ func (d *dir) adopt(ctx context.Context, e entry, out *fuse.Attr) *gofuse.Inode 
 	child, ok := operations[*file](known)
 	if !ok || d.tree.changesKind(child, e.object) || !child.accept(e.object) {
 		child = d.tree.newFile(d.currentKey()+e.name, e.object)
-		d.tree.show(d, e.name)
+		d.tree.show(child)
 	}
 	child.fill(out)
 	return d.NewInode(ctx, child, child.stable())
@@ -286,6 +286,7 @@ func (d *dir) Create(ctx context.Context, name string, flags, mode uint32, out *
 		d.tree.note(key, entry{}, false)
 	}
 	f.fill(&out.Attr)
+	d.tree.show(f)
 	return d.NewInode(ctx, f, f.stable()), h, fuse.FOPEN_DIRECT_IO, 0
 }
 

@@ -14,6 +14,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -53,6 +54,9 @@ type settings struct {
 	Directory, Versions bool
 	// Impatient makes no listing be believed for being read.
 	Impatient bool
+	// Shown is how many files the kernel may keep without being asked to
+	// forget some; 0: as many as ever.
+	Shown int
 }
 
 // bucket is what a test can do to the bucket behind the mount.
@@ -116,6 +120,9 @@ func (b *bucket) Mount(args MountArgs, _ *None) (err error) {
 	}
 	if args.Settings.Impatient {
 		fs.BelieveNoReader()
+	}
+	if args.Settings.Shown > 0 {
+		fs.ShowAtMost(args.Settings.Shown)
 	}
 	o := args.Settings.Options
 	o.Log = slog.New(slog.NewTextHandler(b.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
@@ -301,6 +308,12 @@ func (b *bucket) Heap(_ None, bytes *int64) error {
 	return nil
 }
 
+// Nodes is how many inodes the kernel knows.
+func (b *bucket) Nodes(_ None, n *int) error {
+	*n = b.tree.Nodes()
+	return nil
+}
+
 // Close gives everything up while the kernel still asks.
 func (b *bucket) Close(None, *None) error {
 	b.tree.Close()
@@ -329,6 +342,20 @@ func (b *bucket) Hold(op string, _ *None) error {
 	b.store.Inject(func(c s3fake.Call) s3fake.Fault {
 		if c.Op == op {
 			<-held
+		}
+		return s3fake.Fault{}
+	})
+	return nil
+}
+
+// HoldAnswer makes the answer to the next request of an operation wait until Let.
+func (b *bucket) HoldAnswer(op string, _ *None) error {
+	held := make(chan struct{})
+	b.held = held
+	var once atomic.Bool
+	b.store.Inject(func(c s3fake.Call) s3fake.Fault {
+		if c.Op == op && once.CompareAndSwap(false, true) {
+			return s3fake.Fault{Late: func() { <-held }}
 		}
 		return s3fake.Fault{}
 	})

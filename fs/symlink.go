@@ -50,6 +50,7 @@ func (d *dir) Symlink(ctx context.Context, target, name string, out *fuse.EntryO
 	f.mu.Unlock()
 	d.tree.note(key, entry{object: object}, false)
 	f.fill(&out.Attr)
+	d.tree.show(f)
 	return d.NewInode(ctx, f, gofuse.StableAttr{Mode: syscall.S_IFLNK}), 0
 }
 
