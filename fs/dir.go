@@ -83,6 +83,9 @@ func (d *dir) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (*gof
 	if err == nil {
 		e, err = d.complete(e)
 	}
+	if errors.Is(err, writer.ErrInvalid) && !utf8.ValidString(name) {
+		return nil, syscall.ENOENT // no key has such a name
+	}
 	if err != nil {
 		return nil, d.tree.fail("lookup", key, err)
 	}

@@ -5,7 +5,10 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/s3mpfs/s3mpfs/fs"
 	"github.com/s3mpfs/s3mpfs/internal/s3op"
@@ -77,6 +80,34 @@ func TestManyNames(t *testing.T) {
 		m.eventually("the kernel forgets", func() bool { return m.heap()-before < most })
 		if n[s3op.ListObjectsV2] > manyNames/1000+10 || n[s3op.HeadObject] > 1 {
 			t.Errorf("%s: %v", script, n)
+		}
+	}
+}
+
+// Neither does making very many files, under whatever names they end.
+func TestManyFilesAreMade(t *testing.T) {
+	m := mount(t, settings{Shown: 100})
+	m.sh(`mkdir a b; for i in $(seq 300); do > a/$i; > a/.$i; mv a/.$i b/$i; ln -s x a/l$i; done; test $(ls a b | wc -l) = 903`)
+	m.eventually("the kernel forgets", func() bool {
+		var n int
+		m.call("Nodes", None{}, &n)
+		return n < 200
+	})
+}
+
+// A name that is no text, as files of old have, is not there and cannot be made.
+func TestNamesThatAreNoText(t *testing.T) {
+	m := mount(t, settings{})
+	m.set("f", "x")
+	for what, c := range map[string]struct{ got, want error }{
+		"stat":    {unix.Stat(m.path("caf\xe9"), &unix.Stat_t{}), syscall.ENOENT},
+		"unlink":  {unix.Unlink(m.path("caf\xe9")), syscall.ENOENT},
+		"mkdir":   {unix.Mkdir(m.path("caf\xe9"), 0o755), syscall.EILSEQ},
+		"symlink": {unix.Symlink("x", m.path("caf\xe9")), syscall.EILSEQ},
+		"rename":  {unix.Rename(m.path("f"), m.path("caf\xe9")), syscall.EILSEQ},
+	} {
+		if c.got != c.want {
+			t.Errorf("%s: %v, want %v", what, c.got, c.want)
 		}
 	}
 }

@@ -21,7 +21,7 @@ const maxTarget = 4095
 // that says so, as s3fs does it. Where modes are not kept there are none.
 func (d *dir) Symlink(ctx context.Context, target, name string, out *fuse.EntryOut) (*gofuse.Inode, syscall.Errno) {
 	defer d.tree.names.enter(d)()
-	key, errno := d.newKey(name)
+	key, errno := d.freshKey(name)
 	switch {
 	case errno != 0:
 		return nil, errno

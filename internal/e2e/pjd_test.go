@@ -249,7 +249,14 @@ var notHeld = []struct {
 	{"rename", "a folder of more than `--rename-dir-limit` objects", func(m *pjdMount) error {
 		return unix.Rename(m.at("big"), m.at("big2"))
 	}, unix.EXDEV, "it is one copy and one delete for each object; `mv` then copies"},
-	{"open", "names that are no UTF-8", func(m *pjdMount) error { return m.touch("\xff") }, unix.EILSEQ, "keys are text"},
+	{"open", "names that are no UTF-8", func(m *pjdMount) error {
+		for _, err := range []error{unix.Mkdir(m.at("\xff"), 0o755), unix.Symlink("x", m.at("\xff")), unix.Rename(m.at("f"), m.at("\xff"))} {
+			if err != unix.EILSEQ {
+				return fmt.Errorf("another call: %w", err)
+			}
+		}
+		return m.touch("\xff")
+	}, unix.EILSEQ, "keys are text"},
 	{"mkdir", "paths whose key is longer than 1,024 bytes", func(m *pjdMount) error {
 		err := error(nil)
 		for name := "deep"; err == nil; name += "/" + strings.Repeat("d", 250) {
@@ -282,6 +289,13 @@ var notHeld = []struct {
 		}
 		return nil
 	}, 0, "both are the time of the last change of the content"},
+	{"stat", "inode numbers", func(m *pjdMount) error {
+		var st unix.Stat_t
+		if err := unix.Stat(m.at("f"), &st); err != nil || st.Ino < 1<<63 {
+			return fmt.Errorf("inode %d, %w", st.Ino, err)
+		}
+		return nil
+	}, 0, "each mount gives new ones: have backup tools not compare them (`restic --ignore-inode`, `borg --files-cache mtime,size`)"},
 }
 
 // pjdMount is a folder of a mount for one question.
