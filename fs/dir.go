@@ -79,6 +79,7 @@ func (d *dir) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (*gof
 		f.fill(&out.Attr)
 		return d.NewInode(ctx, f, f.stable()), 0
 	}
+	begun := time.Now()
 	e, err := d.tree.find(dirKey, name)
 	if err == nil {
 		e, err = d.complete(e)
@@ -89,7 +90,19 @@ func (d *dir) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (*gof
 	if err != nil {
 		return nil, d.tree.fail("lookup", key, err)
 	}
+	if f, ok := operations[*file](d.GetChild(name)); ok && f.learnedSince(begun) {
+		f.fill(&out.Attr)
+		return d.NewInode(ctx, f, f.stable()), 0
+	}
 	return d.adopt(ctx, e, &out.Attr), 0
+}
+
+// learnedSince tells whether the object of f is known from later than a time, so
+// that what S3 was asked then may be older: this mount may have replaced it.
+func (f *file) learnedSince(begun time.Time) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.object.Key != "" && f.asked.After(begun)
 }
 
 // childKey is the key of a file of this name.

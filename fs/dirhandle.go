@@ -47,7 +47,7 @@ func (h *dirHandle) Seekdir(_ context.Context, position uint64) syscall.Errno {
 	if position == 0 {
 		h.leave()
 	}
-	h.position, h.page, h.added = int(position), nil, nil
+	h.position, h.page = int(position), nil
 	return 0
 }
 
@@ -57,7 +57,7 @@ func (h *dirHandle) Releasedir(context.Context, uint32) { h.leave() }
 func (h *dirHandle) leave() {
 	if h.listing != nil {
 		h.listing.read(-1)
-		h.listing = nil
+		h.listing, h.added = nil, nil
 	}
 }
 
@@ -80,7 +80,7 @@ func (h *dirHandle) Readdirent(context.Context) (*fuse.DirEntry, syscall.Errno) 
 			return nil, 0
 		}
 		h.position++
-		if e, ok := h.listing.current(e); ok {
+		if e, ok := h.listing.current(e); ok && e.name != "" {
 			h.last = e
 			return h.dirEntry(e), 0
 		}
@@ -117,7 +117,7 @@ func (h *dirHandle) next() (entry, bool, error) {
 
 // turn makes page the one that holds the entry at; there is none after the end.
 func (h *dirHandle) turn(at int) (err error) {
-	if h.added != nil || h.page != nil && at >= h.page.first && at < h.page.first+h.page.count {
+	if h.page != nil && at >= h.page.first && at < h.page.first+h.page.count {
 		return nil
 	}
 	for i := h.listing.locate(at); ; i++ {
@@ -126,7 +126,9 @@ func (h *dirHandle) turn(at int) (err error) {
 			return err
 		}
 		if h.page == nil {
-			h.added = append([]entry{}, h.listing.added()...)
+			if h.added == nil {
+				h.added = append([]entry{}, h.listing.added()...)
+			}
 			return nil
 		}
 		if at < h.page.first+h.page.count {

@@ -107,7 +107,7 @@ func (l *listing) fillingLocked() bool {
 func (l *listing) worthRenewing() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.tree.o.MetadataTTL > 0 && l.fillingLocked() && len(l.pages) <= 10
+	return l.tree.o.MetadataTTL > 0 && l.fillingLocked() && len(l.pages)+len(l.changed)/pageSize <= 10
 }
 
 // page gives page i, asking S3 if need be, or nil after the end.
@@ -155,10 +155,9 @@ func (l *listing) add(i int, token string, carry []entry, objects []writer.Objec
 	entries, rest := l.merge(carry, objects, prefixes, next != "")
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if i < len(l.pages) { // asked for again
-		l.pages[i].entries, l.pages[i].index = entries, nil
+	if i < len(l.pages) { // asked for again; whoever seeks back keeps it for himself
 		p := *l.pages[i]
-		l.pages[i].entries = nil // whoever seeks back keeps it for himself
+		p.entries, p.index = append(entries, make([]entry, p.count)...)[:p.count], nil // the positions stay, though names may be gone
 		return &p
 	}
 	p := &page{token: token, carry: carry, entries: entries, count: len(entries)}
@@ -312,10 +311,15 @@ func (p *page) find(name string) (int, bool) {
 	return i, ok
 }
 
-// note records what this mount did to a name.
+// note records what this mount did to a name, for those too who still read the
+// listings before.
 func (l *listing) note(e entry, gone bool) {
+	if l == nil {
+		return
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.replaced.note(e, gone)
 	c := l.changed[e.name]
 	if c == nil {
 		c = &change{}

@@ -11,6 +11,9 @@ const (
 	maxRemembered = 256
 	// maxListings bounds their number.
 	maxListings = 1024
+	// maxChanged bounds the names in one that this mount has changed, at some
+	// 600 bytes each.
+	maxChanged = 64 << 10
 )
 
 // listingOf gives the listing by which to read a directory from its start: the
@@ -52,6 +55,7 @@ func (t *Tree) newListing(dirKey string) *listing {
 	for name := range t.kept[dirKey] {
 		l.changed[name] = &change{entry: entry{name: name, dir: true}}
 	}
+	t.useAbove(dirKey)
 	t.dropListings()
 	l.replaced = t.listings[dirKey].stillRead()
 	t.listings[dirKey] = l
@@ -68,10 +72,11 @@ func (l *listing) stillRead() *listing {
 	defer l.mu.Unlock()
 	old := l.replaced
 	l.replaced = nil
-	if l.readers > 0 {
+	if old = old.stillRead(); l.readers > 0 {
+		l.replaced = old
 		return l
 	}
-	return old.stillRead()
+	return old
 }
 
 // emptyListing remembers that this mount made a directory, so that there is
@@ -97,10 +102,35 @@ func (t *Tree) dropListings() {
 	byUse := slices.SortedFunc(maps.Values(t.listings), func(a, b *listing) int { return b.lastUse().Compare(a.lastUse()) })
 	pages = 0
 	for i, l := range byUse {
-		if pages += l.heldPages(); pages > maxRemembered/2 || i >= maxListings/2 {
+		if pages += l.heldPages(); (pages > maxRemembered/2 || i >= maxListings/2) && !l.isRead() {
 			delete(t.listings, l.dirKey)
 		}
 	}
+}
+
+// isRead tells whether somebody reads the listing, who must learn of what this
+// mount does meanwhile.
+func (l *listing) isRead() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.readers > 0
+}
+
+// useAbove keeps the listings of the directories above one that is read: whoever
+// walks a tree goes on there. t.mu is held.
+func (t *Tree) useAbove(dirKey string) {
+	for dirKey != t.o.Prefix {
+		dirKey, _ = split(dirKey)
+		if l := t.listings[dirKey]; l != nil {
+			l.use()
+		}
+	}
+}
+
+func (l *listing) use() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.used = time.Now()
 }
 
 func (l *listing) lastUse() time.Time {
@@ -112,10 +142,11 @@ func (l *listing) lastUse() time.Time {
 func (l *listing) heldPages() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	pages := l.held + len(l.changed)/pageSize
 	if l.replaced != nil {
-		return l.held + l.replaced.heldPages()
+		pages += l.replaced.heldPages()
 	}
-	return l.held
+	return pages
 }
 
 // forgetListings drops what is known of the directories at and below a key.
@@ -134,7 +165,19 @@ func (t *Tree) forgetListings(under func(dirKey string) bool) {
 func (t *Tree) note(key string, e entry, gone bool) {
 	dirKey, name := split(key)
 	e.name = name
-	if l := t.knownListing(dirKey); l != nil {
-		l.note(e, gone)
+	l := t.knownListing(dirKey)
+	if l.note(e, gone); l.overfull() {
+		t.forgetListings(func(other string) bool { return other == dirKey })
 	}
+}
+
+// overfull tells whether this mount has changed so many names of a directory that
+// to remember them is worth no memory any more: S3 knows them.
+func (l *listing) overfull() bool {
+	if l == nil {
+		return false
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.changed) > maxChanged && l.readers == 0
 }
