@@ -28,6 +28,10 @@ const (
 	askAhead = 64
 	// askParallel is how many at the same time.
 	askParallel = 32
+	// listAhead is how many directories of one are listed when they are only
+	// asked for their attributes, as ls -lR will read them next. With more of
+	// them the listings would be given up before they are used.
+	listAhead = 128
 )
 
 // heads remembers what HEADs told.
@@ -88,7 +92,10 @@ func (f *file) knows(listed writer.Object) bool {
 
 // complete asks S3 for what the entry of d lacks. Where the object is gone by
 // now it is [writer.ErrNotFound].
-func (d *dir) complete(e entry) (entry, error) {
+func (d *dir) complete(e entry) (entry, error) { return d.completeBy(e, d.tree.findMarker) }
+
+// completeBy is complete that asks for directories as it is told.
+func (d *dir) completeBy(e entry, findMarker func(dirKey string) (writer.Object, error)) (entry, error) {
 	if !d.unknown(e) {
 		if object, ok := d.tree.heads.of(e.object); ok && !e.dir {
 			e.object = object
@@ -96,7 +103,7 @@ func (d *dir) complete(e entry) (entry, error) {
 		return e, nil
 	}
 	if e.dir {
-		marker, err := d.tree.findMarker(d.currentKey() + e.name + "/")
+		marker, err := findMarker(d.currentKey() + e.name + "/")
 		e.object, e.asked = marker, err == nil
 		return e, err
 	}
@@ -123,9 +130,10 @@ func (h *dirHandle) askAhead() {
 	asked := map[string]entry{}
 	for _, e := range rest[:min(len(rest), askAhead)] {
 		if e, ok := h.listing.current(e); ok && h.dir.unknown(e) {
+			findMarker := h.markerFinder(e)
 			all.Go(func() (err error) {
 				defer panics.Catch(h.dir.tree.o.Log, &err)
-				if complete, err := h.dir.complete(e); err == nil {
+				if complete, err := h.dir.completeBy(e, findMarker); err == nil {
 					mu.Lock()
 					defer mu.Unlock()
 					asked[e.name] = complete
@@ -136,6 +144,17 @@ func (h *dirHandle) askAhead() {
 	}
 	_ = all.Wait() // see above
 	h.asked = asked
+}
+
+// markerFinder is how to ask for the attributes of an entry that is a directory.
+func (h *dirHandle) markerFinder(e entry) func(dirKey string) (writer.Object, error) {
+	if e.dir {
+		h.dirs++
+	}
+	if h.dirs > listAhead {
+		return h.dir.tree.askMarker
+	}
+	return h.dir.tree.findMarker
 }
 
 // lookedUp is the entry just read, completed.

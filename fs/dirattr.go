@@ -100,6 +100,18 @@ func (t *Tree) findMarker(dirKey string) (writer.Object, error) {
 	return t.headMarker(l.markerOf())
 }
 
+// askMarker is findMarker that leaves the directory unread.
+func (t *Tree) askMarker(dirKey string) (writer.Object, error) {
+	if l := t.knownListing(dirKey); l != nil && l.believed() && l.count() > 0 {
+		return t.headMarker(l.markerOf())
+	}
+	objects, _, _, err := t.bucket.List(t.ctx, dirKey, "", "", 1)
+	if err != nil || len(objects) == 0 || objects[0].Key != dirKey {
+		return writer.Object{}, err
+	}
+	return t.headMarker(objects[0])
+}
+
 // headMarker completes what a listing told of a marker.
 func (t *Tree) headMarker(marker writer.Object) (writer.Object, error) {
 	if marker.Key == "" || t.plain(marker) {

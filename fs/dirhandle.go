@@ -17,9 +17,10 @@ type dirHandle struct {
 	listing  *listing
 	position int
 	page     *page
-	added    []entry          // after the last page; nil before it was reached
+	added    []entry          // after the last page, as they were when it was reached first
 	last     entry            // that was given out
 	asked    map[string]entry // what follows it, as far as S3 was asked for it
+	dirs     int              // directories of which S3 was asked
 }
 
 var (
