@@ -130,6 +130,21 @@ func TestRenameInADirectoryBucket(t *testing.T) {
 	m.expect("h", "content and more")
 }
 
+// What is pending of a file that is renamed in one step is stored afterwards.
+func TestAttributesFollowARenameInADirectoryBucket(t *testing.T) {
+	m := mount(t, settings{Directory: true, Options: long})
+	n := m.requests(func() {
+		m.sh(`umask 022; echo x > f.txt; touch -d @1000000000 f.txt; mv f.txt g.html; chmod 600 g.html; mv g.html h.json; sync h.json`)
+	})
+	if n[s3op.RenameObject] != 2 || n[s3op.CopyObject] != 1 {
+		t.Errorf("%v", n)
+	}
+	got := m.head("h.json").Attributes
+	if got.ContentType != "text/plain" || got.Metadata["mtime"] != "1000000000.000000000" || got.Metadata["mode"] != "33152" {
+		t.Errorf("%+v", got)
+	}
+}
+
 // What others write into a directory while it is renamed is moved too.
 func TestOthersChangeADirectoryWhileItIsRenamed(t *testing.T) {
 	m := mount(t, settings{})

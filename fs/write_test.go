@@ -210,8 +210,10 @@ func TestNoAttributeIsAskedForPerWrite(t *testing.T) {
 func TestReadOnly(t *testing.T) {
 	m := mount(t, settings{Options: fs.Options{ReadOnly: true}})
 	m.set("f", "x")
+	m.set("e/", "")
 	n := m.requests(func() {
-		for _, script := range []string{`echo y > f`, `echo y > g`, `rm f`, `mkdir d`, `mv f g`, `truncate -s 0 f`} {
+		for _, script := range []string{`echo y > f`, `echo y > g`, `rm f`, `mkdir d`, `mv f g`, `truncate -s 0 f`,
+			`chmod 600 f`, `chown 1 f`, `touch -d @1 f`, `ln -s f l`, `chmod 700 .`, `touch .`, `rmdir e`, `python3 -c 'import os; os.setxattr("f", "user.x", b"y")'`} {
 			if out, err := m.try(script); err == nil || !strings.Contains(out, "Read-only file system") {
 				t.Errorf("%s: %v: %s", script, err, out)
 			}

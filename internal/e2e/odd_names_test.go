@@ -52,6 +52,7 @@ func TestRsyncOfOddNames(t *testing.T) {
 	t.Parallel()
 	b := newBucket(t, all.versitygw(t))
 	b.makeOdd("src", 2000)
+	proxy := b.behindProxy()
 	m := b.mount()
 	m.sh(`mkdir $MNT/dst; rsync -a src/ $MNT/dst; diff -r src $MNT/dst`)
 	m.sh(nothingToMove, "HOW=")
@@ -59,7 +60,9 @@ func TestRsyncOfOddNames(t *testing.T) {
 		t.Fatal(output)
 	}
 	m = b.mount()
+	proxy.ResetCounts()
 	m.sh(nothingToMove, "HOW=")
+	m.wantWrites(proxy, map[string]int{})
 	m.sh(`diff -r src $MNT/dst`)
 }
 
