@@ -30,6 +30,11 @@ func (f *file) putAside() (writer.Object, bool) {
 	if !f.exists() || !f.isOpen() && !t.contended.recently(f.currentKey()) {
 		return writer.Object{}, false
 	}
+	if c := f.current(); c != nil {
+		if _, ok := c.Object(); !ok { // it was emptied: nothing is read of what the key has
+			return writer.Object{}, false
+		}
+	}
 	object, err := f.base()
 	if err != nil { // it is not there any more, or cannot be had
 		return writer.Object{}, false

@@ -75,7 +75,7 @@ func (d *dir) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (*gof
 		return nil, syscall.ENOENT
 	}
 	dirKey, _ := split(key)
-	if f := d.tree.openFile(dirKey, name); f != nil {
+	if f := d.local(name); f != nil {
 		f.fill(&out.Attr)
 		return d.NewInode(ctx, f, f.stable()), 0
 	}
@@ -249,7 +249,7 @@ func (d *dir) adopt(ctx context.Context, e entry, out *fuse.Attr) *gofuse.Inode 
 		return d.NewInode(ctx, child, gofuse.StableAttr{Mode: syscall.S_IFDIR})
 	}
 	child, ok := operations[*file](known)
-	if !ok || d.tree.changesKind(child, e.object) || !child.accept(e.object) {
+	if !ok || child.isUnlinked() || d.tree.changesKind(child, e.object) || !child.accept(e.object) {
 		child = d.tree.newFile(d.currentKey()+e.name, e.object)
 		d.tree.show(child)
 	}
@@ -378,7 +378,20 @@ func (d *dir) file(name string) *file {
 		return f
 	}
 	f, _ := operations[*file](d.GetChild(name))
-	return f
+	return f.holder()
+}
+
+// local is the file of which S3 need not be asked: what this mount writes, or
+// renames. The child that lost its name to that is there until the kernel has
+// its answer.
+func (d *dir) local(name string) *file {
+	if f := d.tree.openFile(d.currentKey(), name); f != nil {
+		return f
+	}
+	if f, ok := operations[*file](d.GetChild(name)); ok && f.isUnlinked() {
+		return f.holder()
+	}
+	return nil
 }
 
 // Link and Mknod: S3 has objects only.

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"syscall"
 	"time"
+	"weak"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
 
@@ -20,7 +21,8 @@ import (
 type file struct {
 	node
 
-	unlinked bool // guarded by tree.mu
+	unlinked bool               // guarded by tree.mu
+	heir     weak.Pointer[file] // the file that was given the name, if any; guarded by tree.mu
 
 	// copied is read-held while the object is copied into another file, and
 	// write-held by what makes its key lose it, or another version of it for its
@@ -50,6 +52,7 @@ type file struct {
 	handles map[*handle]struct{}
 	writers int    // handles that may write
 	opening int    // who is about to make a handle
+	losing  bool   // the name is being taken away
 	logged  string // the failure that was logged last
 	told    bool   // a program was told of the failure of content
 	counted bool   // the failure is in the tree's account
@@ -247,7 +250,7 @@ func (f *file) Open(ctx context.Context, flags uint32) (gofuse.FileHandle, uint3
 	if (writes || flags&syscall.O_TRUNC != 0) && f.tree.o.ReadOnly {
 		return nil, 0, syscall.EROFS
 	}
-	if f.isUnlinked() { // the name was given to another file: the kernel looks again
+	if f.isUnlinked() && !f.isAside() { // the name was given to another file: the kernel looks again
 		return nil, 0, f.lookElsewhere()
 	}
 	if errno := f.tree.tell(f.currentKey()); errno != 0 {
@@ -267,9 +270,12 @@ func (f *file) Open(ctx context.Context, flags uint32) (gofuse.FileHandle, uint3
 }
 
 // open makes a handle, unless the name was lost meanwhile and nothing is put
-// aside: who takes the name away does that for those who wait here, too.
+// aside: who takes the name away does that for those who wait here, too. Who
+// comes when that is decided already has the next one do so.
 func (f *file) open(ctx context.Context, flags uint32) (*handle, syscall.Errno) {
-	f.expect(1)
+	if f.expect(1) {
+		f.tree.contended.add(f.currentKey())
+	}
 	defer f.expect(-1)
 	err := f.refresh()
 	f.io.RLock()
@@ -284,11 +290,13 @@ func (f *file) open(ctx context.Context, flags uint32) (*handle, syscall.Errno) 
 	return f.newHandle(ctx, flags), 0
 }
 
-// expect counts who is about to open the file.
-func (f *file) expect(n int) {
+// expect counts who is about to open the file, and tells whether the name is
+// being taken away.
+func (f *file) expect(n int) (losing bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.opening += n
+	return f.losing
 }
 
 // lookElsewhere has the kernel look the name up again, which it does once: if
@@ -330,70 +338,4 @@ func (f *file) cacheFlags() (flags uint32) {
 		f.cached = ""
 	}
 	return flags
-}
-
-// unlink removes the object; what is not published never will be, while whoever
-// has the file open goes on with it.
-func (f *file) unlink() error {
-	f.copied.Lock()
-	defer f.copied.Unlock()
-	f.io.Lock()
-	defer f.io.Unlock()
-	return f.loseName(func() error {
-		if f.covering() {
-			if err := f.tree.bucket.DeleteObject(f.tree.ctx, f.currentKey()); err != nil {
-				return err
-			}
-		}
-		f.orphan()
-		return nil
-	})
-}
-
-// loseName calls take, which is to remove or replace the object of f and then
-// to orphan f, while nothing of f is published. Who has the file open goes on
-// with it. f.io is write-held.
-func (f *file) loseName(take func() error) error {
-	var failure error
-	lose := func() (*writer.Object, error) {
-		aside, ok := f.putAside()
-		failure = take()
-		switch {
-		case !f.isUnlinked():
-			if ok {
-				f.tree.deleteAside(aside)
-			}
-			return nil, failure
-		case !ok:
-			return nil, nil
-		}
-		f.setAside(aside)
-		return &aside, nil
-	}
-	if c := f.current(); c != nil {
-		_ = c.Unlink(lose) // failure
-	} else {
-		_, _ = lose()
-	}
-	if f.tree.contended.recently(f.currentKey()) {
-		time.AfterFunc(contention, f.dropAside) // an open may be under way
-	} else {
-		f.dropAside() // who had it open may have closed it meanwhile
-	}
-	return failure
-}
-
-// orphan takes the file's name away; nil has none.
-func (f *file) orphan() {
-	if f == nil {
-		return
-	}
-	changed := f.current() != nil
-	f.tree.mu.Lock()
-	defer f.tree.mu.Unlock()
-	f.tree.removeOpenLocked(f)
-	f.unlinked = true
-	if changed {
-		f.tree.orphans[f] = struct{}{}
-	}
 }

@@ -3,6 +3,10 @@ package fs
 import (
 	"context"
 	"syscall"
+	"time"
+	"weak"
+
+	"github.com/s3mpfs/s3mpfs/writer"
 )
 
 // Rmdir removes a directory that holds nothing but its marker.
@@ -73,4 +77,93 @@ func (d *dir) Unlink(_ context.Context, name string) syscall.Errno {
 	}
 	d.removed(key)
 	return 0
+}
+
+// unlink removes the object; what is not published never will be, while whoever
+// has the file open goes on with it.
+func (f *file) unlink() error {
+	f.copied.Lock()
+	defer f.copied.Unlock()
+	f.io.Lock()
+	defer f.io.Unlock()
+	return f.loseName(func() error {
+		if f.covering() {
+			if err := f.tree.bucket.DeleteObject(f.tree.ctx, f.currentKey()); err != nil {
+				return err
+			}
+		}
+		f.orphan(nil)
+		return nil
+	})
+}
+
+// loseName calls take, which is to remove or replace the object of f and then
+// to orphan f, while nothing of f is published. Who has the file open goes on
+// with it. f.io is write-held.
+func (f *file) loseName(take func() error) error {
+	f.setLosing(true)
+	defer f.setLosing(false)
+	var failure error
+	lose := func() (*writer.Object, error) {
+		aside, ok := f.putAside()
+		failure = take()
+		switch {
+		case !f.isUnlinked():
+			if ok {
+				f.tree.deleteAside(aside)
+			}
+			return nil, failure
+		case !ok:
+			return nil, nil
+		}
+		f.setAside(aside)
+		return &aside, nil
+	}
+	if c := f.current(); c != nil {
+		_ = c.Unlink(lose) // failure
+	} else {
+		_, _ = lose()
+	}
+	if f.tree.contended.recently(f.currentKey()) {
+		time.AfterFunc(contention, f.dropAside) // an open may be under way
+	} else {
+		f.dropAside() // who had it open may have closed it meanwhile
+	}
+	return failure
+}
+
+func (f *file) setLosing(losing bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.losing = losing
+}
+
+// orphan takes the file's name away, and gives it to heir, if there is one; nil
+// has none.
+func (f *file) orphan(heir *file) {
+	if f == nil {
+		return
+	}
+	changed := f.current() != nil
+	f.tree.mu.Lock()
+	defer f.tree.mu.Unlock()
+	f.tree.removeOpenLocked(f)
+	f.unlinked, f.heir = true, weak.Make(heir)
+	if changed {
+		f.tree.orphans[f] = struct{}{}
+	}
+}
+
+// holder is the file that has the name of f, which may have lost it to another;
+// nil if none has.
+func (f *file) holder() *file {
+	if f == nil {
+		return nil
+	}
+	f.tree.mu.RLock()
+	defer f.tree.mu.RUnlock()
+	for f != nil && f.unlinked {
+		f = f.heir.Value()
+	}
+	return f
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"syscall"
 	"time"
+	"weak"
 
 	"golang.org/x/sys/unix"
 
@@ -82,7 +83,7 @@ func (t *Tree) rename(f *file, to string, replaced *file, noReplace bool) error 
 		}
 		c.SetAttributes(attrs)
 		f.cover(replaced)
-		replaced.orphan()
+		replaced.orphan(f)
 		t.moved(f, to)
 		t.note(to, entry{}, false)
 		return nil
@@ -136,7 +137,7 @@ func (t *Tree) copyFile(f *file, to string, replaced *file, noReplace bool) erro
 	if err != nil {
 		return err
 	}
-	replaced.orphan()
+	replaced.orphan(f)
 	if !moved {
 		if err := t.bucket.DeleteObject(t.ctx, src.Key); err != nil {
 			replaced.lookAgain()
@@ -179,6 +180,9 @@ func (f *file) lookAgain() {
 	if f == nil {
 		return
 	}
+	f.tree.mu.Lock()
+	f.heir = weak.Pointer[file]{}
+	f.tree.mu.Unlock()
 	if name, parent := f.Parent(); parent != nil {
 		parent.RmChild(name)
 	}
