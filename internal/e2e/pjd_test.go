@@ -264,12 +264,15 @@ var notHeld = []struct {
 		}
 		return err
 	}, unix.ENAMETOOLONG, "S3's limit"},
-	{"mmap", "shared mappings for writing", func(m *pjdMount) error {
+	{"mmap", "shared mappings of a descriptor that may write", func(m *pjdMount) error {
 		fd := m.fd("f", unix.O_RDWR)
 		defer unix.Close(fd)
+		if _, err := unix.Mmap(fd, 0, 4096, unix.PROT_READ, unix.MAP_SHARED); err != unix.ENODEV {
+			return fmt.Errorf("for reading: %w", err)
+		}
 		_, err := unix.Mmap(fd, 0, 4096, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
 		return err
-	}, unix.ENODEV, "a page that is changed in memory is sent when nobody waits for it, and no error can be told"},
+	}, unix.ENODEV, "a page that is changed in memory is sent when nobody waits for it, and no error can be told; SQLite so needs another `journal_mode` than `wal`"},
 	{"fallocate", "holes in the middle", func(m *pjdMount) error {
 		fd := m.fd("f", unix.O_RDWR)
 		defer unix.Close(fd)
