@@ -95,10 +95,14 @@ func mountInBackground(ctx context.Context, s *settings) error {
 	return nil
 }
 
-// clearCrash unmounts what a process that crashed at its start left.
+// clearCrash unmounts what a process that crashed at its start left. What
+// answers is another's, who was faster.
 func clearCrash(mountpoint string) error {
 	if _, mounted, err := mountAt(mountpoint); err != nil || !mounted {
 		return err
+	}
+	if health, _ := probe(mountpoint); health != dead {
+		return nil
 	}
 	_, err := unmount(mountpoint)
 	return err

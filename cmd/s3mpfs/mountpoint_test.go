@@ -105,3 +105,27 @@ garbage
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 }
+
+func TestAMountPointIsClaimedOnce(t *testing.T) {
+	dir := t.TempDir()
+	release, err := claimMountpoint(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := claimMountpoint(dir); err == nil || !strings.Contains(err.Error(), "is in use") {
+		t.Errorf("claimed twice: %v", err)
+	}
+	if err := release(); err != nil {
+		t.Error(err)
+	}
+	again, err := claimMountpoint(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := again(); err != nil {
+		t.Error(err)
+	}
+	if _, err := claimMountpoint("/proc"); err == nil || !strings.Contains(err.Error(), "faster") {
+		t.Errorf("what is mounted is claimed: %v", err)
+	}
+}

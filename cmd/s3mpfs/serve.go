@@ -96,6 +96,10 @@ type served struct {
 func (m *served) mount(runtimeDir string, ready func() error) error {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, endSignals...)
+	release, err := claimMountpoint(m.settings.mountpoint)
+	if err != nil {
+		return withCode(exitMountpoint, err)
+	}
 	server, err := m.tree.Mount(m.settings.mountpoint)
 	if err != nil {
 		return withCode(exitMountpoint, fmt.Errorf("mount at %s: %w", m.settings.mountpoint, err))
@@ -107,7 +111,7 @@ func (m *served) mount(runtimeDir string, ready func() error) error {
 	}
 	socket, err := control.Serve(runtimeDir, m.settings.mountpoint, s)
 	if err == nil {
-		s.unlist = socket.Unlink
+		s.unlist = sync.OnceValue(func() error { return errors.Join(socket.Unlink(), release()) })
 		defer m.closeSocket(socket)
 		err = m.complete()
 	}

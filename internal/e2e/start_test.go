@@ -122,6 +122,52 @@ func TestBackground(t *testing.T) {
 	})
 }
 
+// TestManyMountsAtOnePlace: of processes that mount at one place at the same time
+// one succeeds, and works; the others say why, and take nothing of it away.
+func TestManyMountsAtOnePlace(t *testing.T) {
+	t.Parallel()
+	b := newBucket(t, all.versitygw(t))
+	dir := t.TempDir()
+	mountPoints.Store(dir, true)
+	for round := range 3 {
+		type result struct {
+			code   int
+			output string
+		}
+		results := make(chan result)
+		const together = 4
+		for range together {
+			cmd := b.command(append([]string{"mount"}, b.mountArgs(dir)...)...)
+			go func() {
+				output, err := cmd.CombinedOutput()
+				results <- result{exitCode(t, err), string(output)}
+			}()
+		}
+		var won int
+		for range together {
+			switch r := <-results; r.code {
+			case 0:
+				won++
+			case exitMountpoint:
+				if !strings.Contains(r.output, "in use") {
+					t.Errorf("refused with %q", r.output)
+				}
+			default:
+				t.Errorf("exit code %d: %s", r.code, r.output)
+			}
+		}
+		if won != 1 {
+			t.Errorf("round %d: %d have mounted", round, won)
+		}
+		if err := os.WriteFile(dir+"/f", []byte("x"), 0o644); err != nil {
+			t.Error(err)
+		}
+		if code, output := b.s3mpfs("umount", dir); code != 0 || mounted(dir) {
+			t.Errorf("umount: exit code %d, mounted: %v: %s", code, mounted(dir), output)
+		}
+	}
+}
+
 // TestHelp: every command explains itself, and completions can be had.
 func TestHelp(t *testing.T) {
 	t.Parallel()
