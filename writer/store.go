@@ -123,6 +123,9 @@ type Upload struct {
 	// Checksum is the algorithm that the upload's parts carry, None where the
 	// store takes none.
 	Checksum Algorithm
+	// Composite: another program has begun the upload with checksums of which
+	// the object's is one of checksums. Its parts must be named with theirs.
+	Composite bool
 	// Token is a random mark stored with the object by which it can be told
 	// from an equal one of another writer; empty unless created under
 	// Condition.IfNoneMatch.

@@ -28,6 +28,9 @@ func (s *Store) CompleteMultipartUpload(ctx context.Context, u writer.Upload, pa
 			return writer.Object{}, op.fails(writer.ErrChecksum, nil) // nobody else would see it
 		}
 		in := s.completeInput(u, parts, c, have)
+		if err := s.nameChecksums(ctx, u, in.MultipartUpload.Parts); err != nil {
+			return writer.Object{}, err
+		}
 		if err := s.guard(ctx, op, c.Condition, have&(ifMatch|ifNoneMatch) != 0, &in.IfMatch, &in.IfNoneMatch); err != nil {
 			return writer.Object{}, err
 		}
@@ -88,6 +91,21 @@ func (s *Store) completeInput(u writer.Upload, parts []writer.Part, c writer.Com
 		setChecksum(c.Checksum, completeChecksum(in))
 	}
 	return in
+}
+
+// nameChecksums puts what S3 tells of the parts of a composite upload, in whatever
+// algorithm, beside their ETags.
+func (s *Store) nameChecksums(ctx context.Context, u writer.Upload, parts []types.CompletedPart) error {
+	if !u.Composite {
+		return nil
+	}
+	return s.eachPart(ctx, u, func(told types.Part) {
+		if n := int(*told.PartNumber); n <= len(parts) && aws.ToString(parts[n-1].ETag) == aws.ToString(told.ETag) {
+			p := &parts[n-1]
+			p.ChecksumSHA256, p.ChecksumSHA1 = told.ChecksumSHA256, told.ChecksumSHA1
+			p.ChecksumCRC64NVME, p.ChecksumCRC32C, p.ChecksumCRC32 = told.ChecksumCRC64NVME, told.ChecksumCRC32C, told.ChecksumCRC32
+		}
+	})
 }
 
 // errPartsLeft says that an aborted upload still holds parts.

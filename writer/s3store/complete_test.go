@@ -254,3 +254,33 @@ func TestAbortRepeatsUntilNoPartIsLeft(t *testing.T) {
 	}
 	s.count(t, "AbortMultipartUpload", aborts)
 }
+
+// TestCompositeUploadsOfOthers are completed with the checksums that their parts
+// were sent with, without which S3 refuses (InvalidRequest).
+func TestCompositeUploadsOfOthers(t *testing.T) {
+	s := newStub(t, map[string][]answerTo{
+		"ListMultipartUploads": {says(`<ListMultipartUploadsResult><Upload><Key>k</Key><UploadId>u</UploadId>
+			<ChecksumAlgorithm>SHA256</ChecksumAlgorithm><ChecksumType>COMPOSITE</ChecksumType></Upload></ListMultipartUploadsResult>`)},
+		"ListParts": {says(`<ListPartsResult><Part><PartNumber>1</PartNumber><ETag>"a"</ETag><Size>5</Size><ChecksumSHA256>one</ChecksumSHA256></Part>
+			<Part><PartNumber>2</PartNumber><ETag>"b"</ETag><Size>3</Size><ChecksumSHA256>two</ChecksumSHA256></Part></ListPartsResult>`)},
+		"CompleteMultipartUpload": {says(completedXML)},
+	})
+	store := s.open(t)
+	uploads, err := store.ListUploads(t.Context(), "")
+	if err != nil || len(uploads) != 1 {
+		t.Fatalf("%+v, %v", uploads, err)
+	}
+	parts, err := store.ListParts(t.Context(), uploads[0])
+	if err != nil || len(parts) != 2 {
+		t.Fatalf("%+v, %v", parts, err)
+	}
+	if _, err := store.CompleteMultipartUpload(t.Context(), uploads[0], parts, writer.Completion{Size: 8}); err != nil {
+		t.Fatal(err)
+	}
+	body := string(s.seen("CompleteMultipartUpload")[0].body)
+	for _, sum := range []string{"<ChecksumSHA256>one<", "<ChecksumSHA256>two<"} {
+		if !strings.Contains(body, sum) {
+			t.Errorf("no %s in %s", sum, body)
+		}
+	}
+}

@@ -33,7 +33,8 @@ func (s *Store) ListUploads(ctx context.Context, prefix string) (uploads []write
 			if key := decode(u.Key); strings.HasPrefix(key, prefix) {
 				uploads = append(uploads, writer.Upload{
 					Key: key, ID: aws.ToString(u.UploadId), Initiated: aws.ToTime(u.Initiated),
-					Checksum: algorithmOf(u.ChecksumAlgorithm, u.ChecksumType),
+					Checksum:  algorithmOf(u.ChecksumAlgorithm, u.ChecksumType),
+					Composite: isComposite(u.ChecksumAlgorithm, u.ChecksumType),
 				})
 			}
 		}
@@ -63,23 +64,42 @@ func algorithmOf(name types.ChecksumAlgorithm, kind types.ChecksumType) writer.A
 	return writer.None
 }
 
+// isComposite: SHA-1 and SHA-256 always are.
+func isComposite(name types.ChecksumAlgorithm, kind types.ChecksumType) bool {
+	return name != "" && (kind == types.ChecksumTypeComposite || algorithmOf(name, kind) == writer.None)
+}
+
 // ListParts gives the parts that S3 holds of an upload, by their numbers.
 func (s *Store) ListParts(ctx context.Context, u writer.Upload) (parts []writer.Part, err error) {
+	err = s.eachPart(ctx, u, func(p types.Part) {
+		parts = append(parts, writer.Part{
+			Number: aws.ToInt32(p.PartNumber), ETag: aws.ToString(p.ETag), Size: aws.ToInt64(p.Size),
+			Checksum: fullChecksum("", p.ChecksumCRC64NVME, p.ChecksumCRC32C, p.ChecksumCRC32),
+		})
+	})
+	if err != nil {
+		return nil, err
+	}
+	return parts, nil
+}
+
+// eachPart calls do with what S3 tells of each part, by their numbers.
+func (s *Store) eachPart(ctx context.Context, u writer.Upload, do func(types.Part)) error {
 	for marker, last := "", int32(0); ; {
 		page, next, err := s.partsPage(ctx, u, marker)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		for _, p := range page {
-			if p.Number <= last || p.Size < 0 {
+			if aws.ToInt32(p.PartNumber) <= last || aws.ToInt64(p.Size) < 0 {
 				op := &operation{name: "ListParts", words: "list parts", key: u.Key}
-				return nil, op.fails(writer.ErrInvalid, errOtherListing)
+				return op.fails(writer.ErrInvalid, errOtherListing)
 			}
-			last = p.Number
+			last = *p.PartNumber
+			do(p)
 		}
-		parts = append(parts, page...)
 		if next == "" || len(page) == 0 {
-			return parts, nil
+			return nil
 		}
 		marker = next
 	}
@@ -87,7 +107,7 @@ func (s *Store) ListParts(ctx context.Context, u writer.Upload) (parts []writer.
 
 // partsPage gives one page of an upload's parts and the marker of the next, ""
 // at the end.
-func (s *Store) partsPage(ctx context.Context, u writer.Upload, marker string) (parts []writer.Part, next string, err error) {
+func (s *Store) partsPage(ctx context.Context, u writer.Upload, marker string) (parts []types.Part, next string, err error) {
 	op := &operation{name: "ListParts", words: "list parts", key: u.Key}
 	out, err := run(ctx, s, op, func(ctx context.Context, c *s3.Client) (*s3.ListPartsOutput, error) {
 		return c.ListParts(ctx, &s3.ListPartsInput{
@@ -99,14 +119,8 @@ func (s *Store) partsPage(ctx context.Context, u writer.Upload, marker string) (
 	if err != nil {
 		return nil, "", err
 	}
-	for _, p := range out.Parts {
-		parts = append(parts, writer.Part{
-			Number: aws.ToInt32(p.PartNumber), ETag: aws.ToString(p.ETag), Size: aws.ToInt64(p.Size),
-			Checksum: fullChecksum("", p.ChecksumCRC64NVME, p.ChecksumCRC32C, p.ChecksumCRC32),
-		})
-	}
 	if aws.ToBool(out.IsTruncated) {
 		next = aws.ToString(out.NextPartNumberMarker)
 	}
-	return parts, next, nil
+	return out.Parts, next, nil
 }
