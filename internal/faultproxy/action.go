@@ -46,6 +46,8 @@ func (r Rule) after(answer *http.Response) error {
 		return errBroken
 	case CutAnswer:
 		answer.Body = &cutBody{answer.Body, r.Bytes}
+	case CorruptAnswer:
+		answer.Body = &corruptBody{answer.Body, r.Bytes}
 	}
 	return nil
 }

@@ -26,7 +26,7 @@ type Rule struct {
 	Action Action        `json:"action"`
 	Status int           `json:"status,omitempty"` // of Answer
 	Code   string        `json:"code,omitempty"`   // S3's error code, of Answer
-	Bytes  int64         `json:"bytes,omitempty"`  // of CutRequest, CutAnswer and Corrupt: the offset in the body
+	Bytes  int64         `json:"bytes,omitempty"`  // of CutRequest, CutAnswer, Corrupt and CorruptAnswer: the offset in the body
 	Wait   time.Duration `json:"wait,omitempty"`   // of Delay and Refuse, in nanoseconds
 }
 
@@ -54,6 +54,8 @@ const (
 	DropAnswer Action = "drop answer"
 	// Corrupt inverts the byte at offset Bytes of the request's body.
 	Corrupt Action = "corrupt"
+	// CorruptAnswer inverts the byte at offset Bytes of the answer's body.
+	CorruptAnswer Action = "corrupt answer"
 	// Refuse breaks all connections, this one first, and refuses new ones for
 	// the time of Wait, or until Resume.
 	Refuse Action = "refuse"
@@ -64,7 +66,7 @@ const (
 
 var actions = map[Action]bool{
 	Answer: true, Delay: true, Hold: true, CutRequest: true,
-	CutAnswer: true, DropAnswer: true, Corrupt: true, Refuse: true, Expire: true,
+	CutAnswer: true, DropAnswer: true, Corrupt: true, CorruptAnswer: true, Refuse: true, Expire: true,
 }
 
 // table is the rules in force and how often they matched.

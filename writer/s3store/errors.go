@@ -24,7 +24,7 @@ const (
 	none             remedy = iota // final
 	waitAndRetry                   // passes by itself
 	retryOnceReached               // passes by itself if the endpoint has ever answered; else the address is wrong
-	sendAgain                      // the bytes were spoilt on the way
+	sendAgain                      // the bytes were spoilt on the way, there or back
 	renewAndRetry                  // the credentials have expired
 	renewAndLook                   // probably final, unless the credentials were replaced
 	inPlace                        // a conflict, which some operations try again in place
@@ -140,7 +140,7 @@ func (f *failure) remedy(op *operation) remedy {
 	case f.Status == http.StatusBadRequest && f.Code == "BadRequest":
 		// The answer to a HEAD has no body to tell an expired token from the rest.
 		return renewAndLook
-	case f.Class == writer.ErrChecksum && op.body == nil:
+	case f.Class == writer.ErrChecksum && op.body == nil && !errors.Is(f.Err, errDamaged):
 		return none // nothing was sent that the wire could have spoilt
 	}
 	return f.cure
@@ -215,6 +215,8 @@ func (f *failure) fromTransport(w *watch, err error) {
 	switch {
 	case errors.As(err, &credentials):
 		f.Class, f.cure, f.Err = writer.ErrCredentials, retryOnceReached, credentials
+	case errors.Is(err, errDamaged):
+		f.Class, f.cure = writer.ErrChecksum, sendAgain
 	case errors.Is(err, errRange):
 		f.Class, f.cure = writer.ErrInvalid, none
 	case errors.Is(err, context.Canceled):

@@ -9,6 +9,9 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/aws/smithy-go/middleware"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/s3mpfs/s3mpfs/writer"
 )
@@ -16,28 +19,41 @@ import (
 // errRange says that the store answered with other bytes than were asked for.
 var errRange = errors.New("the answer is not the range that was asked for")
 
+// errDamaged says that bytes of the answer are not those of the object.
+var errDamaged = errors.New("the bytes that arrived are not those of the object")
+
 // ReadRange implements writer.Store. An attempt that ends half way keeps what
 // it has read: the next one asks for the rest.
+//
+// An object that is read whole is compared with its checksum, which the store
+// tells of whole objects only, and read again where they differ. Bytes that are
+// the same again are what the store has: then its checksum is wrong, of which
+// some make one up, and none is believed any more.
 func (s *Store) ReadRange(ctx context.Context, obj writer.Object, offset int64, p ...[]byte) error {
-	var size, done int64
+	var size, done, received int64
 	for _, b := range p {
 		size += int64(len(b))
 	}
 	if size == 0 {
 		return nil
 	}
-	op := &operation{name: "GetObject", words: "read object", key: obj.Key, receive: func() int64 { return done }}
+	whole := offset == 0 && size == obj.Size && !s.misleads.Load()
+	seen := comparison{}
+	op := &operation{name: "GetObject", words: "read object", key: obj.Key, receive: func() int64 { return received }}
 	_, err := run(ctx, s, op, func(ctx context.Context, c *s3.Client) (struct{}, error) {
 		from, to := offset+done, offset+size
 		in := &s3.GetObjectInput{
 			Bucket: &s.cfg.Bucket, Key: &obj.Key, IfMatch: optional(obj.ETag),
-			Range:        aws.String(fmt.Sprintf("bytes=%d-%d", from, to-1)),
 			RequestPayer: s.payer(), ExpectedBucketOwner: s.owner(),
 		}
 		if obj.ByVersion {
 			in.VersionId = &obj.VersionID
 		}
-		out, err := c.GetObject(ctx, in)
+		asking := tellChecksum
+		if !whole || from > 0 {
+			in.Range, asking = aws.String(fmt.Sprintf("bytes=%d-%d", from, to-1)), nil
+		}
+		out, err := c.GetObject(ctx, in, s3.WithAPIOptions(asking...))
 		if err != nil {
 			return struct{}{}, err
 		}
@@ -45,11 +61,53 @@ func (s *Store) ReadRange(ctx context.Context, obj writer.Object, offset int64, 
 		if err := checkRange(out, obj.ETag, from, to-from); err != nil {
 			return struct{}{}, err
 		}
+		if asking != nil {
+			seen.told = fullChecksum(out.ChecksumType, out.ChecksumCRC64NVME, out.ChecksumCRC32C, out.ChecksumCRC32)
+		}
 		n, err := fill(skip(p, done), out.Body)
-		done += n
+		received += n
+		if done += n; err == nil && !seen.equal(p) {
+			if done, err = 0, errDamaged; seen.again {
+				done, err = size, nil
+				s.mislead(obj, seen.told)
+			}
+		}
 		return struct{}{}, err
 	})
 	return err
+}
+
+// tellChecksum asks for the object's checksum. The SDK's own way would compute
+// it as well, byte by byte.
+var tellChecksum = []func(*middleware.Stack) error{
+	smithyhttp.AddHeaderValue("X-Amz-Checksum-Mode", string(types.ChecksumModeEnabled)),
+}
+
+// comparison is of the bytes that arrived with the checksum that the store told.
+type comparison struct {
+	told  writer.Checksum // None if it told none
+	got   uint64          // the last time
+	tries int
+	again bool // the bytes were the same as the time before
+}
+
+// equal tells whether p has the checksum, if that is known.
+func (c *comparison) equal(p [][]byte) bool {
+	got := uint64(0)
+	for _, b := range p {
+		got = c.told.Algorithm.Update(got, b)
+	}
+	c.again = c.tries > 0 && got == c.got
+	c.tries, c.got = c.tries+1, got
+	return got == c.told.Value
+}
+
+// mislead notes that the store tells wrong checksums.
+func (s *Store) mislead(obj writer.Object, told writer.Checksum) {
+	if !s.misleads.Swap(true) {
+		s.cfg.Log.Warn("the store tells a checksum that the object does not have: what is read is not compared any more",
+			"key", obj.Key, "algorithm", told.Algorithm.String(), "checksum", told.Base64())
+	}
 }
 
 // checkRange refuses an answer that is not the n bytes from offset on of the

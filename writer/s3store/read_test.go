@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -153,5 +154,74 @@ func TestAStoreWithoutRangesServesFromTheStart(t *testing.T) {
 	p := make([]byte, 10)
 	if err := s.open(t).ReadRange(t.Context(), writer.Object{Key: "k"}, 0, p); err != nil || string(p) != alphabet[:10] {
 		t.Errorf("%q, %v", p, err)
+	}
+}
+
+// serveWhole answers with text as the whole object, whose checksum is that of
+// the alphabet.
+func serveWhole(text string, cut bool) answerTo {
+	return func(w http.ResponseWriter, r *request) {
+		if r.Header.Get("X-Amz-Checksum-Mode") == "ENABLED" {
+			w.Header().Set("X-Amz-Checksum-Crc64nvme", sumOf(writer.CRC64NVME, alphabet).Base64())
+			w.Header().Set("X-Amz-Checksum-Type", "FULL_OBJECT")
+		}
+		w.Header().Set("ETag", `"e"`)
+		w.Header().Set("Content-Length", itoa(len(alphabet)))
+		w.Write([]byte(text))
+		if cut {
+			w.(http.Flusher).Flush()
+			panic(http.ErrAbortHandler)
+		}
+	}
+}
+
+func sumOf(a writer.Algorithm, text string) writer.Checksum {
+	return writer.Checksum{Algorithm: a, Value: a.Update(0, []byte(text))}
+}
+
+// TestAStoreThatMisleads about checksums is believed about bytes, with a warning.
+func TestAStoreThatMisleads(t *testing.T) {
+	const other = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	s := newStub(t, map[string][]answerTo{"GetObject": {serveWhole(other, false)}})
+	store := s.open(t)
+	for range 2 {
+		p := make([]byte, 26)
+		if err := store.ReadRange(t.Context(), writer.Object{Key: "k", ETag: `"e"`, Size: 26}, 0, p); err != nil || string(p) != other {
+			t.Errorf("%q, %v", p, err)
+		}
+	}
+	s.count(t, "GetObject", 3)
+	if strings.Count(s.log.String(), "not compared any more") != 1 {
+		t.Errorf("log: %s", &s.log)
+	}
+}
+
+// TestAnObjectReadWholeIsCompared with its checksum, also where it came in two
+// answers, and is read again where they differ.
+func TestAnObjectReadWholeIsCompared(t *testing.T) {
+	const spoilt = "abcdefghijklmnopqrstuvwxyZ"
+	for name, c := range map[string]struct {
+		answers  []answerTo
+		requests int
+	}{
+		"well":           {[]answerTo{serveWhole(alphabet, false)}, 1},
+		"spoilt once":    {[]answerTo{serveWhole(spoilt, false), serveWhole(alphabet, false)}, 2},
+		"spoilt and cut": {[]answerTo{serveWhole("aBc", true), serveRange(-1), serveWhole(alphabet, false)}, 3},
+		"spoilt twice":   {[]answerTo{serveWhole(spoilt, false), serveWhole("A"+alphabet[1:], false), serveWhole(alphabet, false)}, 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newStub(t, map[string][]answerTo{"GetObject": c.answers})
+			var received int64
+			store := s.open(t, func(c *Config) { c.Observe = func(a Attempt) { received += a.Bytes } })
+			p := make([]byte, 26)
+			err := store.ReadRange(t.Context(), writer.Object{Key: "k", ETag: `"e"`, Size: 26}, 0, p[:5], p[5:])
+			if err != nil || string(p) != alphabet {
+				t.Errorf("%q, %v", p, err)
+			}
+			s.count(t, "GetObject", c.requests)
+			if received < 26 {
+				t.Errorf("%d bytes counted", received)
+			}
+		})
 	}
 }

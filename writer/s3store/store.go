@@ -73,6 +73,7 @@ type Store struct {
 	custom      bool                  // the endpoint is not Amazon's
 	reached     atomic.Bool           // the endpoint has answered once
 	tells       atomic.Bool           // a listing tells the algorithm of each object's checksum
+	misleads    atomic.Bool           // it told a checksum that is not the object's
 	refused     featureSet            // what the store was found not to know
 	versity     versitygw
 }
