@@ -11,7 +11,7 @@ import (
 // as parts of the running upload where they can follow what is there, else by
 // publishing. Under Options.Atomic, where that is forbidden, src must stay
 // until the file is published. A range too short to be a part is fetched.
-func (f *File) CopyFrom(src Object, at, dst, n int64) error {
+func (f *File) CopyFrom(src Object, at, dst, n int64) (err error) {
 	whole := dst == 0 && n == src.Size && n >= f.Size()
 	short := n < f.engine.o.Limits.MinPart && !whole
 	if short { // before op: who waits for this must be able to give memory
@@ -20,6 +20,7 @@ func (f *File) CopyFrom(src Object, at, dst, n int64) error {
 	}
 	f.op.Lock()
 	defer f.op.Unlock()
+	defer f.latch(&err)
 	if at < 0 || n < 0 || at+n > src.Size {
 		return fmt.Errorf("%w: bytes %d to %d of an object of %d", ErrInvalid, at, at+n, src.Size)
 	}
@@ -58,13 +59,13 @@ func (f *File) place(x extent) error {
 // capture has S3 copy what has just been laid into the file, up to offset end;
 // op is held.
 func (f *File) capture(end int64) error {
-	f.mu.Lock()
-	whole := f.unchangedCopy() != nil
-	segments, made := f.segments(f.size), f.partCount()
-	f.mu.Unlock()
 	if f.mayPublish() != nil {
 		return nil
 	}
+	f.mu.Lock()
+	whole := f.unchangedCopy() != nil
+	f.mu.Unlock()
+	segments, made := f.unmade()
 	pieces := plan(segments, made+1, f.engine.o)
 	k := f.through(pieces, end)
 	if whole || k == 0 || int(made)+len(pieces)+1 > int(f.engine.o.Limits.MaxParts) {

@@ -12,6 +12,7 @@ import (
 	"github.com/dustin/go-humanize"
 
 	"github.com/s3mpfs/s3mpfs/internal/memory"
+	"github.com/s3mpfs/s3mpfs/internal/panics"
 )
 
 // Options of an engine. The zero value of a field means its default.
@@ -248,9 +249,21 @@ func (e *Engine) forget(f *File) {
 	}
 }
 
-// undertake runs work that outlives the call that began it; Close waits for it.
-func (e *Engine) undertake(work func()) {
-	e.undertakings.Go(work)
+// undertake runs work for f that outlives the call that began it; Close waits
+// for it. Where the program finds itself wrong f fails, and no other file.
+func (e *Engine) undertake(f *File, work func()) {
+	e.undertakings.Go(func() {
+		if err := e.soundly(work); err != nil {
+			_ = f.failWith(err) // its program hears of it
+		}
+	})
+}
+
+// soundly makes an error of a panic in work.
+func (e *Engine) soundly(work func()) (err error) {
+	defer panics.Catch(e.o.Log, &err)
+	work()
+	return nil
 }
 
 // free gives the memory of a block back to where it came from.

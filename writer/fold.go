@@ -67,11 +67,9 @@ func (f *File) outOfNumbers() error {
 // fold can leave it out. op is held.
 func (f *File) spareNumbers(n int64) error {
 	o := f.engine.o
-	f.mu.Lock()
-	segments, made, changed := f.segments(f.size), f.partCount(), f.state == dirty
-	f.mu.Unlock()
+	segments, made := f.unmade()
 	needed := int64(made) + int64(len(plan(segments, made+1, o))) + n/o.Limits.MaxCopy + 3 // its own, and what it cuts in two
-	if !changed || needed <= int64(o.Limits.MaxParts) || f.mayPublish() != nil {
+	if !f.Dirty() || needed <= int64(o.Limits.MaxParts) || f.mayPublish() != nil {
 		return nil
 	}
 	return f.publish()

@@ -2,15 +2,17 @@ package writer
 
 import (
 	"context"
+	"sync"
 	"time"
 )
 
 // Park sends everything and leaves the upload in S3, neither completed nor
 // aborted, and names it in the log. The file is then of no use: its methods
 // give ErrDiscarded.
-func (f *File) Park() error {
+func (f *File) Park() (err error) {
 	f.op.Lock()
 	defer f.op.Unlock()
+	defer f.latch(&err)
 	f.mu.Lock()
 	if f.state != dirty || f.unlinked || f.size == 0 {
 		f.mu.Unlock()
@@ -20,7 +22,7 @@ func (f *File) Park() error {
 		f.begin()
 	}
 	f.mu.Unlock()
-	err := f.sendRest()
+	err = f.sendRest()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if err != nil {
@@ -44,27 +46,37 @@ func (f *File) leaveUpload(keep bool) {
 		u.cancel()
 	}
 	f.leaving.Add(1)
-	f.engine.undertake(func() {
+	f.engine.undertake(f, func() {
+		left := sync.OnceFunc(f.leaving.Done)
+		defer left()
+		defer u.cut()
 		cutOff := time.AfterFunc(grace, u.cut)
-		f.mu.Lock()
-		for u.flight > 0 {
-			f.cond.Wait()
-		}
-		keep, f.left = keep && f.parked(u), u.id.ID
-		f.mu.Unlock()
+		keep := f.landedAll(u, keep)
 		u.cancel()
 		landed := cutOff.Stop()
 		f.engine.returned()
-		if !keep {
-			f.abort(u)
+		if keep {
+			return
 		}
-		f.leaving.Done()
-		if !keep && !landed {
+		f.abort(u)
+		left()
+		if !landed {
 			time.Sleep(grace)
 			f.abort(u)
 		}
-		u.cut()
 	})
+}
+
+// landedAll waits until nothing of an upload is in flight, and tells whether it
+// is to be left in S3.
+func (f *File) landedAll(u *upload, keep bool) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for u.flight > 0 {
+		f.cond.Wait()
+	}
+	f.left = u.id.ID
+	return keep && f.parked(u)
 }
 
 // parked tells whether an upload that is to be left in S3 holds anything that

@@ -209,13 +209,13 @@ func (e *Engine) askToGiveWay(other *File) {
 		return
 	}
 	e.relieving.Add(1)
-	e.undertake(func() {
+	e.undertake(other, func() {
+		defer e.returned()
+		defer e.relieving.Add(-1)
+		defer other.op.Unlock()
 		// An error is latched in that file, whose own program hears of it.
 		gave, _ := other.giveWay()
 		other.gaveWay(gave)
-		other.op.Unlock()
-		e.relieving.Add(-1)
-		e.returned()
 	})
 }
 
@@ -276,9 +276,7 @@ func (f *File) giveWay() (bool, error) {
 // emitEarly makes parts of what can be, although the file goes on and the last
 // of them is shorter than planned, and tells how many; op is held.
 func (f *File) emitEarly() (int, error) {
-	f.mu.Lock()
-	segments, made := f.segments(f.size), f.partCount()
-	f.mu.Unlock()
+	segments, made := f.unmade()
 	pieces := plan(segments, made+1, f.engine.o)
 	k := f.early(pieces, made)
 	return k, f.emitAll(pieces[:k])

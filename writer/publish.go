@@ -9,9 +9,10 @@ import (
 // it returns nil. Nothing happens where nothing has changed since the last
 // Publish. The file may be written on afterwards; what was published is then
 // the base of the next version.
-func (f *File) Publish() error {
+func (f *File) Publish() (err error) {
 	f.op.Lock()
 	defer f.op.Unlock()
+	defer f.latch(&err)
 	return f.publish()
 }
 
@@ -40,14 +41,7 @@ func (f *File) mayPublish() error {
 
 // publish is Publish; op is held.
 func (f *File) publish() error {
-	f.mu.Lock()
-	switch {
-	case f.state == dirty && !f.unlinked:
-		f.become(publishing)
-		f.mu.Unlock()
-	default:
-		err := f.alive()
-		f.mu.Unlock()
+	if needed, err := f.beginPublishing(); !needed {
 		f.leaving.Wait()
 		return err
 	}
@@ -55,20 +49,39 @@ func (f *File) publish() error {
 	if isStale(err) {
 		f.rescue()
 	}
-	f.mu.Lock()
-	if err != nil {
-		f.fail(err)
-		err = f.alive()
-	} else if err = f.alive(); err == nil {
-		f.rebase(object, f.size)
-		f.become(clean)
-	}
-	f.mu.Unlock()
+	err = f.endPublishing(object, err)
 	f.engine.returned()
 	if err != nil {
 		f.leaving.Wait()
 	}
 	return err
+}
+
+// beginPublishing tells whether there is something to publish, or why nothing
+// will be.
+func (f *File) beginPublishing() (needed bool, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.state != dirty || f.unlinked {
+		return false, f.alive()
+	}
+	f.become(publishing)
+	return true, nil
+}
+
+// endPublishing notes what became of it.
+func (f *File) endPublishing(object Object, err error) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err != nil {
+		f.fail(err)
+	}
+	if err := f.alive(); err != nil {
+		return err
+	}
+	f.rebase(object, f.size)
+	f.become(clean)
+	return nil
 }
 
 // rebase makes object, which holds all changes before offset to, the base of
@@ -130,26 +143,37 @@ func (f *File) put(key string, attrs Attributes, cond Condition) (Object, error)
 		return Object{}, err
 	}
 	defer release()
-	f.mu.Lock()
-	if err := f.alive(); err != nil {
-		f.mu.Unlock()
+	body, blocks, err := f.pinned(size)
+	if err != nil {
 		return Object{}, err
 	}
-	body, blocks := f.body(0, size), f.within(0, size)
-	pin(blocks)
-	f.mu.Unlock()
+	var object Object
 	f.engine.inFlight.Add(1)
-	f.engine.slots.acquire(f, nil)
-	object, err := f.engine.store.PutObject(context.Background(), key, attrs, body, cond)
-	f.engine.slots.release(size)
+	err = f.engine.inTurn(context.Background(), f, nil, size, func(ctx context.Context) (err error) {
+		object, err = f.engine.store.PutObject(ctx, key, attrs, body, cond)
+		return err
+	})
 	f.engine.inFlight.Add(-1)
 	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.unpin(blocks)
 	if err == nil {
 		f.bytesSent += size
 	}
-	f.mu.Unlock()
 	return object, err
+}
+
+// pinned gathers the first size bytes for sending; their blocks stay until they
+// are unpinned.
+func (f *File) pinned(size int64) (body Body, blocks []*block, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err := f.alive(); err != nil {
+		return body, nil, err
+	}
+	body, blocks = f.body(0, size), f.within(0, size)
+	pin(blocks)
+	return body, blocks, nil
 }
 
 // sendRest makes parts of everything that is none yet, and sends again those
@@ -158,9 +182,7 @@ func (f *File) put(key string, attrs Attributes, cond Condition) (Object, error)
 func (f *File) sendRest() error {
 	for folded := int64(0); ; {
 		f.resend()
-		f.mu.Lock()
-		segments, made := f.segments(f.size), f.partCount()
-		f.mu.Unlock()
+		segments, made := f.unmade()
 		pieces := plan(segments, made+1, f.engine.o)
 		if f.fits(pieces, made) {
 			return f.sendPieces(pieces)
@@ -194,9 +216,7 @@ func (f *File) emitAll(pieces []piece) error {
 				return f.failWith(err)
 			}
 		}
-		f.mu.Lock()
-		err := f.alive()
-		f.mu.Unlock()
+		err := f.Err()
 		if err == nil {
 			f.emit(x)
 		}
@@ -227,14 +247,25 @@ func (f *File) resend() (n int) {
 
 // complete puts the upload together; op is held and nothing is in flight.
 func (f *File) complete() (Object, error) {
-	f.mu.Lock()
-	u := f.upload
-	if err := f.alive(); err != nil {
-		f.mu.Unlock()
+	u, parts, c, err := f.completion()
+	if err != nil {
 		return Object{}, err
 	}
-	c := Completion{Size: u.cursor, Checksum: Checksum{Algorithm: u.id.Checksum}, Condition: f.condition()}
-	parts := make([]Part, len(u.parts))
+	object, err := f.engine.store.CompleteMultipartUpload(context.Background(), u.id, parts, c)
+	object.Attributes = u.attrs // the answer tells none
+	return object, err
+}
+
+// completion is what S3 puts together, and verifies.
+func (f *File) completion() (u *upload, parts []Part, c Completion, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err := f.alive(); err != nil {
+		return nil, nil, c, err
+	}
+	u = f.upload
+	c = Completion{Size: u.cursor, Checksum: Checksum{Algorithm: u.id.Checksum}, Condition: f.condition()}
+	parts = make([]Part, len(u.parts))
 	for i, p := range u.parts {
 		parts[i] = p.result
 		parts[i].Size = p.hi - p.lo
@@ -244,18 +275,16 @@ func (f *File) complete() (Object, error) {
 			c.Checksum = Checksum{}
 		}
 	}
-	f.mu.Unlock()
-	object, err := f.engine.store.CompleteMultipartUpload(context.Background(), u.id, parts, c)
-	object.Attributes = u.attrs // the answer tells none
-	return object, err
+	return u, parts, c, nil
 }
 
 // Drain sends what can be parts already, and again those that changed, waits
 // until S3 holds them all, and gives the latched error. It publishes nothing;
 // what is too short for a part stays in memory.
-func (f *File) Drain() error {
+func (f *File) Drain() (err error) {
 	f.op.Lock()
 	defer f.op.Unlock()
+	defer f.latch(&err)
 	if f.Dirty() && !f.nameless() {
 		f.resend()
 		if _, err := f.emitEarly(); err != nil {

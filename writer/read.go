@@ -176,7 +176,7 @@ func (f *File) readerOf(src *Object) ObjectReader {
 func (f *File) closeReader() {
 	if r := f.reader; r != nil {
 		f.reader = nil
-		f.engine.undertake(r.Close)
+		f.engine.undertake(f, r.Close)
 	}
 }
 

@@ -49,3 +49,10 @@ func (f *File) dirtyBlocks() []int64 {
 	slices.Sort(all)
 	return all
 }
+
+// unmade is what lies behind the cursor, and the number of the parts before it.
+func (f *File) unmade() (segments []segment, made int32) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.segments(f.size), f.partCount()
+}

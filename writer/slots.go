@@ -48,6 +48,8 @@ type slots struct {
 	least    float64   // seconds that a request took at best, one of about size bytes
 	size     float64
 	slowedAt time.Time // when the store last asked for fewer
+
+	succeeded time.Time // when a request last did
 }
 
 func newSlots(most int) *slots {
@@ -80,6 +82,24 @@ func (s *slots) acquire(f *File, done <-chan struct{}) bool {
 		s.withdraw(f, granted)
 		return false
 	}
+}
+
+// success notes that a request has succeeded.
+func (s *slots) success() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.succeeded = time.Now()
+}
+
+// inVain is how long who asked for a slot then has waited while others failed:
+// nothing if one of them succeeded.
+func (s *slots) inVain(asked time.Time) time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.succeeded.Before(asked) {
+		return time.Since(asked)
+	}
+	return 0
 }
 
 // withdraw takes back a request for a slot, or gives the slot back where it was

@@ -1,6 +1,7 @@
 package writer
 
 import (
+	"context"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -174,4 +175,34 @@ func TestSlotsPassOnWhatIsNoLongerWanted(t *testing.T) {
 			t.Fatal("the next one did not get the slot")
 		}
 	})
+}
+
+// TestWaitingInVain: what waits behind requests that fail has waited in vain,
+// what waits behind slow ones has not.
+func TestWaitingInVain(t *testing.T) {
+	for _, fails := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			e, f := &Engine{slots: newSlots(1)}, &File{}
+			ask := func(took time.Duration) (waited time.Duration) {
+				_ = e.inTurn(t.Context(), f, nil, 1, func(ctx context.Context) error {
+					waited = Waited(ctx)
+					time.Sleep(took)
+					if fails {
+						return ErrUnavailable
+					}
+					return nil
+				})
+				return waited
+			}
+			go ask(10 * time.Minute)
+			synctest.Wait()
+			want := time.Duration(0)
+			if fails {
+				want = 10 * time.Minute
+			}
+			if waited := ask(0); waited != want {
+				t.Errorf("failing: %v: waited for %v in vain, want %v", fails, waited, want)
+			}
+		})
+	}
 }

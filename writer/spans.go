@@ -47,6 +47,14 @@ func (s *spans) remove(lo, hi int64) {
 	*s = out
 }
 
+// length is how many bytes are in the set.
+func (s spans) length() (n int64) {
+	for _, r := range s {
+		n += r.hi - r.lo
+	}
+	return n
+}
+
 // at tells whether lo is in the set, and where that changes next: the end of
 // the range that holds lo or the start of the next one, at most hi.
 func (s spans) at(lo, hi int64) (in bool, end int64) {

@@ -14,6 +14,7 @@ type Status struct {
 	PartsInFlight int
 	PartsRetained int
 	BytesSent     int64 // bytes that S3 has acknowledged, those sent again counted again
+	BytesLeft     int64 // bytes in memory that S3 does not have: still to be sent, or on their way
 	MemoryUsed    int64 // bytes of the budget
 	Err           error // latched
 }
@@ -25,6 +26,11 @@ func (f *File) Status() Status {
 	s := Status{
 		Key: f.key, Size: f.size, State: f.state.String(), Err: f.err, BytesSent: f.bytesSent,
 		MemoryUsed: int64(len(f.blocks)) * f.engine.o.BlockSize,
+	}
+	for _, b := range f.blocks {
+		if b.dirty || b.sending > 0 {
+			s.BytesLeft += b.valid.length()
+		}
 	}
 	if s.UploadID = f.left; f.upload == nil {
 		return s

@@ -3,9 +3,10 @@ package writer
 import "fmt"
 
 // Truncate changes the length of the file. What is added are zeros.
-func (f *File) Truncate(size int64) error {
+func (f *File) Truncate(size int64) (err error) {
 	f.op.Lock()
 	defer f.op.Unlock()
+	defer f.latch(&err)
 	if size < 0 {
 		return fmt.Errorf("%w: size %d", ErrInvalid, size)
 	}

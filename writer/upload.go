@@ -4,6 +4,8 @@ import (
 	"context"
 	"sort"
 	"time"
+
+	"github.com/s3mpfs/s3mpfs/internal/panics"
 )
 
 // abortTimeout bounds the clean-up of a failed upload, which gets time of its
@@ -64,7 +66,7 @@ func (f *File) begin() {
 	f.upload = u
 	key, attrs, cond := f.key, f.attrs, f.condition()
 	u.attrs = attrs
-	f.engine.undertake(func() {
+	f.engine.undertake(f, func() {
 		// Not under the upload's context: whether S3 made an upload that must
 		// be aborted is only known from its answer.
 		id, err := f.engine.store.CreateMultipartUpload(context.Background(), key, attrs, cond)
@@ -113,9 +115,6 @@ func (f *File) emit(x piece) *part {
 // send starts to send a part, or to copy it; op and mu are held.
 func (f *File) send(p *part) {
 	u := f.upload
-	p.state = inFlight
-	u.flight++
-	f.engine.inFlight.Add(1)
 	var body Body
 	var blocks []*block
 	if p.src == nil {
@@ -123,7 +122,10 @@ func (f *File) send(p *part) {
 		pin(blocks)
 		f.sent(p.lo, p.hi)
 	}
-	f.engine.undertake(func() {
+	p.state = inFlight
+	u.flight++
+	f.engine.inFlight.Add(1)
+	f.engine.undertake(f, func() {
 		result, err := f.transfer(u, p, body)
 		f.landed(u, p, blocks, result, err)
 	})
@@ -131,29 +133,34 @@ func (f *File) send(p *part) {
 
 // transfer makes one part in S3. It waits until the upload has begun and there
 // is a slot.
-func (f *File) transfer(u *upload, p *part, body Body) (Part, error) {
+func (f *File) transfer(u *upload, p *part, body Body) (result Part, err error) {
+	defer panics.Catch(f.engine.o.Log, &err) // for that must land, too
 	select {
 	case <-u.begun:
 	case <-u.ctx.Done():
 		return Part{}, u.ctx.Err()
 	}
-	if !f.engine.slots.acquire(f, u.ctx.Done()) {
-		return Part{}, u.ctx.Err()
-	}
-	defer f.engine.slots.release(body.Size)
-	if p.src != nil {
-		return f.engine.store.UploadPartCopy(u.calls, u.id, p.number, *p.src, p.at, p.hi-p.lo)
-	}
-	if u.id.Checksum == None {
-		body.Checksum = Checksum{} // the store takes none
-	}
-	return f.engine.store.UploadPart(u.calls, u.id, p.number, body)
+	err = f.engine.inTurn(u.calls, f, u.ctx.Done(), body.Size, func(ctx context.Context) (err error) {
+		if p.src != nil {
+			result, err = f.engine.store.UploadPartCopy(ctx, u.id, p.number, *p.src, p.at, p.hi-p.lo)
+			return err
+		}
+		if u.id.Checksum == None {
+			body.Checksum = Checksum{} // the store takes none
+		}
+		result, err = f.engine.store.UploadPart(ctx, u.id, p.number, body)
+		return err
+	})
+	return result, err
 }
 
 // landed notes how the sending of a part, from blocks, ended.
 func (f *File) landed(u *upload, p *part, blocks []*block, result Part, err error) {
+	defer f.engine.returned()
 	f.engine.inFlight.Add(-1)
 	f.mu.Lock()
+	defer f.mu.Unlock()
+	defer f.cond.Broadcast()
 	u.flight--
 	p.state, p.result = held, result
 	p.landed = p.landed || err == nil
@@ -169,9 +176,6 @@ func (f *File) landed(u *upload, p *part, blocks []*block, result Part, err erro
 	default:
 		f.forgetOldParts(p)
 	}
-	f.cond.Broadcast()
-	f.mu.Unlock()
-	f.engine.returned()
 }
 
 // body gathers the bytes [lo, hi) for sending; mu is held.

@@ -1,13 +1,18 @@
 package writer
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/s3mpfs/s3mpfs/internal/panics"
+)
 
 // WriteAt writes p at offset off. It returns when the bytes are taken: p may
 // be used again. It waits while there is no memory, which is how a fast program
 // is slowed to the speed of the network.
-func (f *File) WriteAt(p []byte, off int64) (int, error) {
+func (f *File) WriteAt(p []byte, off int64) (n int, err error) {
 	f.op.Lock()
 	defer f.op.Unlock()
+	defer f.latch(&err)
 	return f.write(p, off)
 }
 
@@ -16,16 +21,18 @@ func (f *File) WriteAt(p []byte, off int64) (int, error) {
 func (f *File) Append(p []byte) (off int64, n int, err error) {
 	f.op.Lock()
 	defer f.op.Unlock()
+	defer f.latch(&err)
 	off = f.Size()
 	n, err = f.write(p, off)
 	return off, n, err
 }
 
 // Write writes p behind what the Write before wrote.
-func (f *File) Write(p []byte) (int, error) {
+func (f *File) Write(p []byte) (n int, err error) {
 	f.op.Lock()
 	defer f.op.Unlock()
-	n, err := f.write(p, f.pos)
+	defer f.latch(&err)
+	n, err = f.write(p, f.pos)
 	f.pos += int64(n)
 	return n, err
 }
@@ -106,6 +113,14 @@ func (f *File) failWith(err error) error {
 	return f.alive()
 }
 
+// latch is to be deferred by whatever changes the content: where the program
+// finds itself wrong nobody knows what the content is, and the file fails.
+func (f *File) latch(err *error) {
+	if problem := recover(); problem != nil {
+		*err = f.failWith(panics.Caught(f.engine.o.Log, problem))
+	}
+}
+
 // admit refuses what the file cannot take: after a failure anything, else
 // writes that end too far out.
 func (f *File) admit(off, length int64) error {
@@ -154,10 +169,7 @@ func (f *File) writeBlock(p []byte, off int64) (int, error) {
 		}
 		b := f.blocks[index]
 		if b == nil {
-			f.mu.Unlock()
-			err := f.obtain(index)
-			f.mu.Lock()
-			if err != nil {
+			if err := f.unlocked(func() error { return f.obtain(index) }); err != nil {
 				return 0, err
 			}
 			continue
@@ -184,19 +196,14 @@ func (f *File) unlocked(do func() error) error {
 // before there can be another. op is held.
 func (f *File) advance() error {
 	for {
-		f.mu.Lock()
-		if err := f.alive(); err != nil {
-			f.mu.Unlock()
+		if err := f.Err(); err != nil {
 			return err
 		}
-		if f.unlinked {
-			f.mu.Unlock()
+		if f.nameless() {
 			f.due = f.engine.o.PartSize
 			return nil
 		}
-		segments := f.segments(f.size)
-		made := f.partCount()
-		f.mu.Unlock()
+		segments, made := f.unmade()
 		pieces := plan(segments, made+1, f.engine.o)
 		k, missing := f.full(pieces, made)
 		if missing > 0 {

@@ -17,7 +17,13 @@ func (e *Error) Error() string { return fmt.Sprintf("the program is at fault: %v
 // Catch is to be deferred. It makes err of a panic and logs the stack.
 func Catch(log *slog.Logger, err *error) {
 	if problem := recover(); problem != nil {
-		log.Error("panic", "problem", problem, "stack", string(debug.Stack()))
-		*err = &Error{problem}
+		*err = Caught(log, problem)
 	}
+}
+
+// Caught is for a deferred function that has recovered from problem and has
+// more to do than Catch. It logs the stack and gives the error.
+func Caught(log *slog.Logger, problem any) error {
+	log.Error("panic", "problem", problem, "stack", string(debug.Stack()))
+	return &Error{problem}
 }

@@ -54,6 +54,7 @@ func run[Out any](ctx context.Context, s *Store, op *operation, send func(contex
 	if op.limit > 0 {
 		limit = min(limit, op.limit)
 	}
+	limit = max(limit-writer.Waited(ctx), min(limit, leastPatience))
 	var last *failure
 	out, err := backoff.Retry(ctx, func() (Out, error) {
 		out, f := once(ctx, s, op, send)
@@ -111,6 +112,10 @@ func (op *operation) received() int64 {
 	}
 	return op.receive()
 }
+
+// leastPatience is how long a request is tried again that waited so long for
+// its turn that its time is over.
+const leastPatience = time.Second
 
 // hurried is how often something is tried at mount time, where a wrong address
 // is more likely than a passing fault.

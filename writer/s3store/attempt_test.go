@@ -4,12 +4,17 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/s3mpfs/s3mpfs/writer"
 )
@@ -42,6 +47,38 @@ func TestTransientFaultsAreTriedAgain(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestWaitingForATurnCountsAsTrying: a file whose turn comes when the store has
+// been away for --retry-timeout is not given as long again.
+func TestWaitingForATurnCountsAsTrying(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for waited, most := range map[time.Duration]time.Duration{
+			0:                time.Hour,
+			50 * time.Minute: 10 * time.Minute,
+			2 * time.Hour:    leastPatience,
+		} {
+			s := &Store{cfg: Config{RetryTimeout: time.Hour, Bucket: "films", Region: "us-east-1", Transport: away{}, Credentials: aws.AnonymousCredentials{}}}
+			if err := s.cfg.complete(); err != nil {
+				t.Fatal(err)
+			}
+			s.transport = s.cfg.Transport
+			s.reached.Store(true)
+			s.client.Store(s3.NewFromConfig(aws.Config{Region: "us-east-1"}, s.configure))
+			begun := time.Now()
+			_, err := s.HeadObject(writer.WithWaited(t.Context(), waited), "k")
+			if took := time.Since(begun); !errors.Is(err, writer.ErrUnavailable) || took > most || took < most-time.Minute {
+				t.Errorf("having waited for %v it is given up after %v: %v", waited, took, err)
+			}
+		}
+	})
+}
+
+// away is a network that is down.
+type away struct{}
+
+func (away) RoundTrip(*http.Request) (*http.Response, error) {
+	return nil, &net.OpError{Op: "dial", Err: syscall.ENETUNREACH}
 }
 
 func TestFinalFaultsAreNotTriedAgain(t *testing.T) {
