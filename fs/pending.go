@@ -58,8 +58,37 @@ func (t *Tree) settleLater(f settler) {
 		defer t.behind.RUnlock()
 		var err error // which storeAttributes tells
 		defer panics.Catch(t.o.Log, &err)
-		err = f.storeAttributes()
+		err = t.store(f)
 	})
+}
+
+// store stores the attributes of f when it is its turn: there may be thousands,
+// as after chmod -R.
+func (t *Tree) store(f settler) error {
+	t.turns <- struct{}{}
+	defer func() { <-t.turns }()
+	t.mu.Lock()
+	t.storing[f] = struct{}{}
+	t.mu.Unlock()
+	defer func() {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		delete(t.storing, f)
+	}()
+	return f.storeAttributes()
+}
+
+// Pending is how many files and folders have attributes that S3 has yet to get.
+func (t *Tree) Pending() int {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	n := len(t.settling)
+	for f := range t.storing {
+		if t.settling[f] == nil {
+			n++
+		}
+	}
+	return n
 }
 
 // settled ends what settleLater began.
@@ -189,13 +218,14 @@ func (f *file) giveUpAttributes(err error) {
 }
 
 // storeAllAttributes is for the end of the mount.
-func (t *Tree) storeAllAttributes() {
+func (t *Tree) storeAllAttributes() (err error) {
 	for all := t.unsettled(); len(all) > 0; all = t.unsettled() {
-		t.each(len(all), func(i int) {
-			_ = all[i].storeAttributes() // which tells
-			t.settled(all[i])
-		})
+		err = errors.Join(err, t.each(len(all), func(i int) {
+			defer t.settled(all[i])
+			_ = t.store(all[i]) // which tells
+		}))
 	}
+	return err
 }
 
 func (t *Tree) unsettled() []settler {

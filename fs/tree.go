@@ -26,6 +26,7 @@ package fs
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -81,6 +82,7 @@ type Tree struct {
 	failed   []Failure                      // of which no program was told
 	renames  map[*renaming]struct{}         // directories that are being renamed
 	settling map[settler]*time.Timer        // what has pending attributes
+	storing  map[settler]struct{}           // whose attributes are on their way
 }
 
 // New makes the tree of a bucket. The engine stays the caller's, to be closed
@@ -92,7 +94,7 @@ func New(bucket Bucket, engine *writer.Engine, o Options) *Tree {
 	t := &Tree{
 		bucket: bucket, engine: engine, o: o.withDefaults(), processes: procfs("/proc"),
 		open: map[string]map[string]*file{}, orphans: map[*file]struct{}{}, owed: map[string]error{}, kept: map[string]map[string]struct{}{},
-		listings: map[string]*listing{}, renames: map[*renaming]struct{}{}, settling: map[settler]*time.Timer{}, mounter: os.Geteuid(),
+		listings: map[string]*listing{}, renames: map[*renaming]struct{}{}, settling: map[settler]*time.Timer{}, storing: map[settler]struct{}{}, mounter: os.Geteuid(),
 		started: time.Now(), names: newStandstill(),
 	}
 	t.turns = make(chan struct{}, engine.Options().Concurrency)
@@ -121,12 +123,11 @@ func (t *Tree) Finalise(ctx context.Context) []Failure {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		t.publishAll()
-		t.behind.Lock()
-		defer t.behind.Unlock()
-		t.storeAllAttributes()
-		removed := t.orphaned()
-		t.each(len(removed), func(i int) { removed[i].endAside() })
+		if err := t.finaliseSoundly(); err != nil {
+			t.mu.Lock()
+			defer t.mu.Unlock()
+			t.failed = append(t.failed, Failure{"/", err})
+		}
 	}()
 	select {
 	case <-done:
@@ -142,14 +143,26 @@ func (t *Tree) Finalise(ctx context.Context) []Failure {
 	return failed
 }
 
-func (t *Tree) publishAll() {
+// finaliseSoundly is the work of Finalise; its error is that the program finds
+// itself wrong, so that nobody can tell what is durable.
+func (t *Tree) finaliseSoundly() (err error) {
+	defer panics.Catch(t.o.Log, &err)
+	published := t.publishAll()
+	t.behind.Lock()
+	defer t.behind.Unlock()
+	stored := t.storeAllAttributes()
+	removed := t.orphaned()
+	return errors.Join(published, stored, t.each(len(removed), func(i int) { removed[i].endAside() }))
+}
+
+func (t *Tree) publishAll() error {
 	files := t.openFiles()
-	t.each(len(files), func(i int) { files[i].finalise() })
+	return t.each(len(files), func(i int) { files[i].finalise() })
 }
 
 // each does something n times in parallel. Whatever it is done to keeps its own
-// failure.
-func (t *Tree) each(n int, do func(i int)) {
+// failure; the error is that the program found itself wrong.
+func (t *Tree) each(n int, do func(i int)) error {
 	var work errgroup.Group
 	for i := range n {
 		work.Go(func() (err error) {
@@ -158,7 +171,7 @@ func (t *Tree) each(n int, do func(i int)) {
 			return nil
 		})
 	}
-	_ = work.Wait()
+	return work.Wait()
 }
 
 // Close ends every request, drops what was not published and gives all memory
