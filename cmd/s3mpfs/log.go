@@ -21,8 +21,8 @@ type logTarget struct {
 	runtime bool
 }
 
-// openLog opens the log of a mount: --log-file; else stderr in the foreground;
-// else syslog; and where there is no syslog, MOUNT.log in the runtime folder,
+// openLog opens the log of a mount: --log-file; else stderr in the foreground,
+// which may be the journal's; else syslog; and where there is no syslog, MOUNT.log in the runtime folder,
 // which is also where a crash of a process in the background is found.
 func openLog(s *settings, runtimeDir string) (logTarget, error) {
 	if s.logFile != "" {
@@ -33,7 +33,11 @@ func openLog(s *settings, runtimeDir string) (logTarget, error) {
 		return target, err
 	}
 	if s.foreground {
-		return logTarget{handler: s.logHandler(os.Stderr), file: os.Stderr}, nil
+		target := logTarget{handler: s.logHandler(os.Stderr), file: os.Stderr}
+		if isJournal(os.Stderr) {
+			target.handler = newJournalHandler(os.Stderr, s)
+		}
+		return target, nil
 	}
 	target, err := s.fileLog(filepath.Join(runtimeDir, control.Name(s.mountpoint)+".log"))
 	if err != nil {
@@ -97,9 +101,13 @@ type syslogWriter func(string) error
 func (w syslogWriter) Write(p []byte) (int, error) { return len(p), w(string(p)) }
 
 func newSyslogHandler(w *syslog.Writer, s *settings) syslogHandler {
+	return bySeverity(s, w.Debug, w.Info, w.Warning, w.Err)
+}
+
+func bySeverity(s *settings, debug, info, warning, err syslogWriter) syslogHandler {
 	options := &slog.HandlerOptions{Level: s.level(), ReplaceAttr: withoutTimeAndLevel}
 	var h syslogHandler
-	for i, write := range []syslogWriter{w.Debug, w.Info, w.Warning, w.Err} {
+	for i, write := range []syslogWriter{debug, info, warning, err} {
 		h.bySeverity[i] = newHandler(write, s.logFormat, options)
 	}
 	return h

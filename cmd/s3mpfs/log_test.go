@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"fmt"
 	"log/slog"
 	"log/syslog"
 	"net"
@@ -8,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 func TestLogFileIsPrivateAndAppended(t *testing.T) {
@@ -83,5 +87,36 @@ func TestRuntimeLogIsRemovedIfEmpty(t *testing.T) {
 			t.Errorf("with %q in the log: %v, %v", text, left, err)
 		}
 		target.file.Close()
+	}
+}
+
+// TestJournal: lines have the severity that 'journalctl -p' goes by, and no time
+// of their own.
+func TestJournal(t *testing.T) {
+	var out bytes.Buffer
+	s := defaultSettings()
+	log := slog.New(newJournalHandler(&out, s)).With("a", 1)
+	log.Debug("quiet")
+	log.Info("mounted")
+	log.Warn("upload parked")
+	log.Error("close failed")
+	if want := "<6>msg=mounted a=1\n<4>msg=\"upload parked\" a=1\n<3>msg=\"close failed\" a=1\n"; out.String() != want {
+		t.Errorf("%q, want %q", &out, want)
+	}
+	f, err := os.Create(filepath.Join(t.TempDir(), "stream"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	var st unix.Stat_t
+	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
+		t.Fatal(err)
+	}
+	if isJournal(f) {
+		t.Error("a file is taken for the journal")
+	}
+	t.Setenv(journalVariable, fmt.Sprintf("%d:%d", st.Dev, st.Ino))
+	if !isJournal(f) || isJournal(os.Stdin) {
+		t.Error("the journal is not known")
 	}
 }
