@@ -1,12 +1,14 @@
 package main
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/spf13/cobra"
 )
 
@@ -58,18 +60,147 @@ func TestDocumentsShowCommandsThatExist(t *testing.T) {
 	example := regexp.MustCompile(`(?m)(?:^    |&& )s3mpfs (.*)$`)
 	for _, name := range documents {
 		for _, match := range example.FindAllStringSubmatch(document(t, name), -1) {
-			words := strings.Fields(strings.Split(match[1], "  ")[0])
-			c, rest, err := newRootCommand().Find(words)
-			if err == nil {
-				err = c.ParseFlags(rest)
-			}
-			if err == nil {
-				err = c.ValidateArgs(c.Flags().Args())
-			}
-			if err != nil {
-				t.Errorf("%s: s3mpfs %s: %v", name, strings.Join(words, " "), err)
+			if err := understood(strings.Split(match[1], "  ")[0]); err != nil {
+				t.Errorf("%s: s3mpfs %s: %v", name, match[1], err)
 			}
 		}
+	}
+}
+
+// understood reads a command line without its first word as the program would,
+// and does nothing.
+func understood(line string) error {
+	c, rest, err := newRootCommand().Find(strings.Fields(line))
+	if err == nil {
+		err = c.ParseFlags(rest)
+	}
+	if err == nil {
+		err = c.ValidateArgs(c.Flags().Args())
+	}
+	return err
+}
+
+// TestHelpShowsCommandsThatExist reads the examples of each command's --help.
+func TestHelpShowsCommandsThatExist(t *testing.T) {
+	n := 0
+	var visit func(c *cobra.Command)
+	visit = func(c *cobra.Command) {
+		for line := range strings.Lines(c.Example) {
+			line, ok := strings.CutPrefix(strings.TrimSpace(line), "s3mpfs ")
+			if err := understood(line); err != nil || !ok {
+				t.Errorf("%s: %s: %v", c.Name(), line, err)
+			}
+			n++
+		}
+		for _, below := range c.Commands() {
+			visit(below)
+		}
+	}
+	if visit(newRootCommand()); n < 10 {
+		t.Errorf("only %d examples", n)
+	}
+}
+
+// TestUnitsAndImageCallTheProgramAsItIs reads the command lines of the systemd
+// units, with what the template's comment says of its file, and of the container.
+func TestUnitsAndImageCallTheProgramAsItIs(t *testing.T) {
+	template := document(t, "scripts/systemd/s3mpfs@.service")
+	fill := []string{"%f", "/mnt/raw"}
+	for _, match := range regexp.MustCompile(`(?m)^#   (S3MPFS_\w+)=(.*)$`).FindAllStringSubmatch(template, -1) {
+		fill = append(fill, "${"+match[1]+"}", match[2], "$"+match[1], match[2])
+	}
+	called := regexp.MustCompile(`(?m)^ExecStart=/usr/bin/s3mpfs (.*)$`)
+	for _, unit := range []string{template, document(t, "scripts/systemd/s3mpfs.service")} {
+		line := called.FindStringSubmatch(unit)
+		if line == nil {
+			t.Fatalf("no ExecStart in\n%s", unit)
+		}
+		filled := strings.NewReplacer(fill...).Replace(line[1])
+		if err := understood(filled); err != nil || strings.ContainsAny(filled, "$%") {
+			t.Errorf("%s: %v", filled, err)
+		}
+	}
+	image := document(t, "scripts/Dockerfile")
+	entry := regexp.MustCompile(`(?m)^ENTRYPOINT \["/usr/bin/s3mpfs", (.*)\]$`).FindStringSubmatch(image)
+	arguments := regexp.MustCompile(`(?m)^#     s3mpfs (.*)$`).FindStringSubmatch(image)
+	if entry == nil || arguments == nil {
+		t.Fatal("the Dockerfile has no entry point, or no example")
+	}
+	line := strings.NewReplacer(`"`, "", ",", "").Replace(entry[1]) + " " + arguments[1]
+	if err := understood(line); err != nil {
+		t.Errorf("%s: %v", line, err)
+	}
+}
+
+// TestDocumentsNameFilesThatExist looks at each link and each path of the
+// repository, and at the headings that links lead to.
+func TestDocumentsNameFilesThatExist(t *testing.T) {
+	linked := regexp.MustCompile(`\]\(([^)#]*)(#[^)]*)?\)`)
+	named := regexp.MustCompile("(?m)(?:`|^    )((?:scripts|docs|internal|cmd|fs|writer)/[a-z0-9_@./-]+)")
+	for _, name := range documents {
+		text := document(t, name)
+		for _, match := range linked.FindAllStringSubmatch(text, -1) {
+			path := name
+			if match[1] != "" {
+				path = filepath.Join(filepath.Dir(name), match[1])
+			}
+			if strings.Contains(match[1], "://") {
+				continue
+			}
+			wantPath(t, name, path)
+			if heading, ok := strings.CutPrefix(match[2], "#"); ok && !hasHeading(document(t, path), heading) {
+				t.Errorf("%s: %s has no heading %s", name, path, heading)
+			}
+		}
+		for _, match := range named.FindAllStringSubmatch(text, -1) {
+			wantPath(t, name, strings.TrimRight(match[1], "./"))
+		}
+	}
+}
+
+func wantPath(t *testing.T, document, path string) {
+	t.Helper()
+	if _, err := os.Stat(filepath.Join("../..", path)); err != nil {
+		t.Errorf("%s: %v", document, err)
+	}
+}
+
+// hasHeading tells whether a heading has the anchor that GitHub gives it.
+func hasHeading(text, anchor string) bool {
+	for line := range strings.Lines(text) {
+		heading := strings.ToLower(strings.TrimLeft(strings.TrimSpace(line), "# "))
+		plain := strings.Map(func(r rune) rune {
+			switch {
+			case r == ' ':
+				return '-'
+			case r == '-', r == '_', r >= 'a' && r <= 'z', r >= '0' && r <= '9':
+				return r
+			}
+			return -1
+		}, heading)
+		if strings.HasPrefix(line, "#") && plain == anchor {
+			return true
+		}
+	}
+	return false
+}
+
+// TestLifecycleExample: the configuration is one that S3 takes, as far as the SDK
+// knows, and aborts uploads.
+func TestLifecycleExample(t *testing.T) {
+	match := regexp.MustCompile(`(?m)^      '(\{"Rules":.*\})'$`).FindStringSubmatch(document(t, "docs/TROUBLESHOOTING.md"))
+	if match == nil {
+		t.Fatal("there is none")
+	}
+	var configuration types.BucketLifecycleConfiguration
+	decoder := json.NewDecoder(strings.NewReader(match[1]))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&configuration); err != nil || len(configuration.Rules) != 1 {
+		t.Fatalf("%v: %+v", err, configuration)
+	}
+	rule := configuration.Rules[0]
+	if rule.Status != types.ExpirationStatusEnabled || rule.Filter == nil || *rule.AbortIncompleteMultipartUpload.DaysAfterInitiation != 7 {
+		t.Errorf("%+v", rule)
 	}
 }
 
@@ -109,7 +240,7 @@ func TestTroubleshootingQuotesTheProgram(t *testing.T) {
 func programText(t *testing.T) string {
 	t.Helper()
 	var all strings.Builder
-	for _, pattern := range []string{"*.go", "../../fs/*.go", "../../writer/*.go", "../../writer/s3store/*.go"} {
+	for _, pattern := range []string{"*.go", "../../fs/*.go", "../../writer/*.go", "../../writer/s3store/*.go", "../../internal/control/*.go"} {
 		files, err := filepath.Glob(pattern)
 		if err != nil || len(files) == 0 {
 			t.Fatalf("%s: %v", pattern, err)

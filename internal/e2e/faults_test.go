@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -278,6 +279,69 @@ func TestDamagedBytesNeverBecomeAnObject(t *testing.T) {
 		}
 		m.wantObject("f", content)
 	}
+}
+
+// TestDamagedAnswers: a file that one request reads whole is compared with its
+// checksum, so that a byte that was damaged on the way back is not believed, and
+// above all is not written back by who appends to the file.
+func TestDamagedAnswers(t *testing.T) {
+	t.Parallel()
+	b := newBucket(t, all.versitygw(t))
+	proxy := b.behindProxy()
+	content := random(5, 100_000)
+	m := b.mount()
+	if err := m.writeFile("f", content); err != nil {
+		t.Fatal(err)
+	}
+	m = m.remount()
+	damage := faultproxy.Rule{Operation: s3op.GetObject, Action: faultproxy.CorruptAnswer, Bytes: 50_000}
+	proxy.Set(damage)
+	if got, err := os.ReadFile(m.path("f")); err != nil || !bytes.Equal(got, content) {
+		t.Errorf("read: %s, %v", difference(got, content), err)
+	}
+	if proxy.Struck() != 1 {
+		t.Errorf("%d answers were damaged", proxy.Struck())
+	}
+	m = m.remount()
+	proxy.Set(damage)
+	m.sh(`echo more >> $MNT/f`)
+	m.wantObject("f", append(content, "more\n"...))
+	if proxy.Struck() != 1 {
+		t.Errorf("%d answers were damaged", proxy.Struck())
+	}
+}
+
+// TestManyFilesFailTogether: files that are closed while the store is away, and of
+// which few are sent at a time, do not wait for each other to fail.
+func TestManyFilesFailTogether(t *testing.T) {
+	t.Parallel()
+	b := newBucket(t, all.versitygw(t))
+	proxy := b.behindProxy()
+	const patience, files = 6 * time.Second, 8
+	m := b.mount("--max-concurrency", "1", "--retry-timeout", patience.String())
+	var open []*os.File
+	for i := range files {
+		f := m.create(name(i))
+		m.write(f, []byte("x"))
+		open = append(open, f)
+	}
+	proxy.Refuse(time.Hour)
+	begun := time.Now()
+	results := make(chan error, files)
+	for _, f := range open {
+		go func() { results <- f.Close() }()
+	}
+	for range files {
+		if err := <-results; !errors.Is(err, syscall.EIO) {
+			t.Errorf("close: %v, want EIO", err)
+		}
+	}
+	// One after the other they would take 48 s.
+	if took := time.Since(begun); took < patience/2 || took > 30*time.Second {
+		t.Errorf("it took %v", took)
+	}
+	proxy.Resume()
+	m.eventually("a file can be written again", func() bool { return m.writeFile("again", []byte("x")) == nil })
 }
 
 // TestReadFaults: a read gets the right bytes or an error, and works when the

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/s3mpfs/s3mpfs/internal/faultproxy"
+	"github.com/s3mpfs/s3mpfs/internal/s3op"
 )
 
 // TestStatusAndMetrics looks at a file while it is written and S3 throttles.
@@ -39,6 +40,37 @@ func TestStatusAndMetrics(t *testing.T) {
 		}
 	}
 	m.close(f)
+}
+
+// TestPendingAttributesAreTold: what chmod has set after close is told by status,
+// and umount says that it waits for it.
+func TestPendingAttributesAreTold(t *testing.T) {
+	t.Parallel()
+	b := newBucket(t, all.versitygw(t))
+	proxy := b.behindProxy()
+	m := b.mount()
+	if err := m.writeFile("f", []byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	proxy.Set(faultproxy.Rule{Operation: s3op.CopyObject, Times: faultproxy.Always, Action: faultproxy.Hold})
+	if err := os.Chmod(m.path("f"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ flag, says string }{{"--json=false", "attributes of 1 name still"}, {"--json", `"attributes_pending":1`}} {
+		if code, output := m.s3mpfs("status", c.flag, m.dir); code != 0 || !strings.Contains(output, c.says) {
+			t.Errorf("exit code %d, without %q: %s", code, c.says, output)
+		}
+	}
+	x := onTerminal(t, m.command("umount", m.dir), 24, 80)
+	x.await("\x1b[Kattributes of 1 name to store")
+	proxy.Set()
+	proxy.Release()
+	if code := x.end(); code != 0 {
+		t.Errorf("exit code %d: %q", code, x.text())
+	}
+	if mode := m.head("f").Metadata["mode"]; mode != "33152" {
+		t.Errorf("the mode is kept as %q", mode)
+	}
 }
 
 // TestStatusWatch: --watch goes on until it is interrupted, which is its end.
