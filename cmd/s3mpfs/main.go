@@ -34,7 +34,7 @@ func run(argv []string) int {
 		err = root.Execute()
 	}
 	if err != nil && !errors.Is(err, errPrinted) {
-		fmt.Fprintf(os.Stderr, "s3mpfs: %v\n", err)
+		fmt.Fprintf(os.Stderr, "s3mpfs: %s\n", harmless(err.Error()))
 	}
 	return exitCode(err)
 }

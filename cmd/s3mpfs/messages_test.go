@@ -16,11 +16,16 @@ func TestWrongValuesAreExplained(t *testing.T) {
 		"--memory=much":             "10MiB",
 		"--file-mode=rw":            "0644",
 		"--log-level=loud":          "debug, info",
+		"--max-concurrency=many":    "such as 64",
+		"--atomic=perhaps":          "true or false",
+		"-oretry_timeout=soon":      "90s",
+		"-omax_concurrency=many":    "such as 64",
+		"-oread_only=perhaps":       "true or false",
 	} {
 		root := newRootCommand()
 		root.SetArgs([]string{"mount", flag, "films", t.TempDir()})
 		err := root.Execute()
-		name, _, _ := strings.Cut(flag, "=")
+		name, _, _ := strings.Cut(strings.Replace(flag, "-o", "-o ", 1), "=")
 		if exitCode(err) != exitUsage || !strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), instead) ||
 			strings.Contains(err.Error(), "strconv") {
 			t.Errorf("%s: exit code %d: %v", flag, exitCode(err), err)

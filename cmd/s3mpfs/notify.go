@@ -3,6 +3,7 @@ package main
 import (
 	"net"
 	"os"
+	"time"
 )
 
 // notifyVariable names the socket of a service manager, see sd_notify(3).
@@ -20,6 +21,9 @@ func inheritedServiceManager() serviceManager {
 	return serviceManager(path)
 }
 
+// heardWithin is how long a service manager that is busy is waited for.
+const heardWithin = time.Second
+
 // tell sends the state of the service, such as "READY=1".
 func (m serviceManager) tell(state string) error {
 	if m == "" {
@@ -31,6 +35,9 @@ func (m serviceManager) tell(state string) error {
 		return err
 	}
 	defer conn.Close()
+	if err := conn.SetWriteDeadline(time.Now().Add(heardWithin)); err != nil {
+		return err
+	}
 	_, err = conn.Write([]byte(state))
 	return err
 }

@@ -62,7 +62,10 @@ func (s *settings) applyOption(flags *pflag.FlagSet, name, value string, hasValu
 	case !hasValue:
 		value = flag.NoOptDefVal
 	}
-	return flag.Value.Set(value)
+	if err := flag.Value.Set(value); err != nil {
+		return valueError(flag, err)
+	}
+	return nil
 }
 
 // splitOptions splits at commas that are not within quotation marks, which are

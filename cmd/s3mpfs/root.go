@@ -33,10 +33,23 @@ Exit codes of every command:
 // flagError is usageError for a flag that cannot be read.
 func flagError(c *cobra.Command, err error) error {
 	var wrong *pflag.InvalidValueError
-	if errors.As(err, &wrong) && wrong.GetFlag().Value.Type() == "duration" {
-		err = fmt.Errorf("invalid argument %q for %q flag: write for example 90s, 10m or 24h", wrong.GetValue(), "--"+wrong.GetFlag().Name)
+	if errors.As(err, &wrong) {
+		err = fmt.Errorf("invalid argument %q for %q flag: %w", wrong.GetValue(), "--"+wrong.GetFlag().Name, valueError(wrong.GetFlag(), wrong.Unwrap()))
 	}
 	return usageError(c, err)
+}
+
+// valueError says how a flag's value is written, where Go's own error would not.
+func valueError(flag *pflag.Flag, err error) error {
+	switch flag.Value.Type() {
+	case "duration":
+		return errors.New("write for example 90s, 10m or 24h")
+	case "int":
+		return fmt.Errorf("write a whole number, such as %s", flag.DefValue)
+	case "bool":
+		return errors.New("write true or false, or the flag alone")
+	}
+	return err
 }
 
 // usageError marks a wrong flag or argument and tells where help is.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/s3mpfs/s3mpfs/fs"
 	"github.com/s3mpfs/s3mpfs/internal/control"
+	"github.com/s3mpfs/s3mpfs/internal/panics"
 	"github.com/s3mpfs/s3mpfs/writer"
 )
 
@@ -23,6 +24,7 @@ type tree interface {
 	Finalise(ctx context.Context) []fs.Failure
 	Told() int
 	Renames() []fs.Rename
+	Pending() int
 }
 
 // contents is what a session needs of the engine; see writer.Engine.
@@ -76,10 +78,53 @@ func (s *session) tell(state string) {
 	}
 }
 
+// While files are completed the service manager hears every tellEvery what is
+// left, and waits for the next word for patient at least, beyond TimeoutStopSec:
+// a slow line takes its time, and a store that is away ends by --retry-timeout.
+const (
+	tellEvery = 10 * time.Second
+	patient   = time.Minute
+)
+
+// keepToldOfTheRest does so beside the caller until stop is called.
+func (s *session) keepToldOfTheRest() (stop func()) {
+	ended := make(chan struct{})
+	var telling sync.WaitGroup
+	telling.Go(func() { s.tellOfTheRest(tellEvery, ended) })
+	return func() {
+		close(ended)
+		telling.Wait()
+	}
+}
+
+// left is what is left to be done, nothing where the program cannot tell.
+func (s *session) left() (left control.Progress) {
+	var fault error // in the log already
+	defer panics.Catch(s.log, &fault)
+	return s.Status().Left()
+}
+
+func (s *session) tellOfTheRest(every time.Duration, ended <-chan struct{}) {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ended:
+			return
+		case <-tick.C:
+			s.tell(fmt.Sprintf("EXTEND_TIMEOUT_USEC=%d\nSTATUS=%s", patient.Microseconds(), whatIsLeft(s.left())))
+		}
+	}
+}
+
 func (s *session) finish() {
 	defer close(s.ended)
-	s.outcome.Told = s.tree.Told()
+	stop := s.keepToldOfTheRest()
 	s.outcome.Failed = s.finalise()
+	stop()
+	var fault error // in the log already
+	defer panics.Catch(s.log, &fault)
+	s.outcome.Told = s.tree.Told()
 	busy, err := unmount(s.settings.mountpoint)
 	if s.outcome.Busy = busy; err != nil {
 		s.outcome.UnmountError = err.Error()
@@ -91,8 +136,15 @@ func (s *session) finish() {
 }
 
 // finalise completes every file and gives those that are not durable, by path.
-func (s *session) finalise() []control.Failure {
-	var failed []control.Failure
+// Where the program finds itself wrong nobody can tell which those are.
+func (s *session) finalise() (failed []control.Failure) {
+	var fault error
+	defer func() {
+		if fault != nil {
+			failed = append(failed, control.Failure{Path: "/", Error: fault.Error()})
+		}
+	}()
+	defer panics.Catch(s.log, &fault)
 	for _, f := range s.tree.Finalise(context.Background()) {
 		failed = append(failed, control.Failure{Path: f.Path, Error: f.Err.Error()})
 	}
@@ -111,6 +163,7 @@ func (s *session) Status() control.Status {
 		PID: os.Getpid(), Version: version(), Since: s.since,
 		MemoryUsed: used, MemoryLimit: limit, Concurrency: s.contents.Concurrency(),
 		Ending: s.ending.Load(), FilesFailed: s.tree.Told(), S3: s.requests(), Files: s.files(), Renames: s.renames(),
+		AttributesPending: s.tree.Pending(),
 	}
 }
 
@@ -135,7 +188,7 @@ func (s *session) files() []control.File {
 // describe turns the engine's view of a file and its past into the control socket's.
 func describe(w writer.Status, p past, prefix string) control.File {
 	f := control.File{
-		Path: strings.TrimPrefix(w.Key, prefix), Size: w.Size, BytesSent: w.BytesSent,
+		Path: strings.TrimPrefix(w.Key, prefix), Size: w.Size, BytesSent: w.BytesSent, BytesLeft: w.BytesLeft,
 		State: w.State, UploadID: w.UploadID, MemoryUsed: w.MemoryUsed,
 		PartsSent: w.PartsSent, PartsInFlight: w.PartsInFlight, PartsRetained: w.PartsRetained,
 		Dirty: w.State == "dirty" || w.State == "publishing",
@@ -153,13 +206,13 @@ func (s *session) run(signals <-chan os.Signal) error {
 	var following sync.WaitGroup
 	stop := make(chan struct{})
 	deadlines := newDeadlines(s.log)
-	following.Go(func() { s.history.follow(deadlines.watch(s.contents.Files), stop) })
+	following.Go(func() { s.follow(deadlines.watch(s.contents.Files), stop) })
 	defer following.Wait()
 	defer close(stop)
 	released := make(chan struct{})
 	go func() { s.wait(); close(released) }()
 	concluded := make(chan error, 1)
-	go func() { <-s.ended; concluded <- s.conclude() }()
+	go func() { <-s.ended; concluded <- s.concludeSoundly() }()
 	for signalled := false; ; {
 		select {
 		case sig := <-signals:
@@ -168,7 +221,7 @@ func (s *session) run(signals <-chan os.Signal) error {
 			}
 			signalled = true
 			s.log.Info("completing every file; a second signal abandons them",
-				"signal", sig.String(), "files", s.Status().Left().FilesLeft)
+				"signal", sig.String(), "files", s.left().FilesLeft)
 			s.End()
 		case <-released:
 			released = nil
@@ -177,6 +230,21 @@ func (s *session) run(signals <-chan os.Signal) error {
 			return err
 		}
 	}
+}
+
+// follow keeps the history, without which the mount goes on.
+func (s *session) follow(files func() []writer.Status, stop <-chan struct{}) {
+	var fault error // in the log already
+	defer panics.Catch(s.log, &fault)
+	s.history.follow(files, stop)
+}
+
+// concludeSoundly is conclude; the process ends also where that finds itself
+// wrong.
+func (s *session) concludeSoundly() (err error) {
+	defer func() { err = withCode(exitNotDurable, err) }()
+	defer panics.Catch(s.log, &err)
+	return s.conclude()
 }
 
 // conclude gives everything back and logs how the mount ended; the last lines

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -21,10 +22,11 @@ import (
 
 // fakeTree is a mounted tree whose end the test decides.
 type fakeTree struct {
-	released  chan struct{} // closed: the kernel has let go
-	finalise  chan struct{} // closed: S3 has answered
-	finalised chan struct{} // closed when Finalise is called
-	failures  []fs.Failure  // what Finalise reports, the first time
+	released  chan struct{}   // closed: the kernel has let go
+	finalise  chan struct{}   // closed: S3 has answered
+	finalised chan struct{}   // closed when Finalise is called
+	failures  []fs.Failure    // what Finalise reports, the first time
+	panics    map[string]bool // methods in which the program finds itself wrong
 	called    sync.Once
 }
 
@@ -34,7 +36,18 @@ func (f *fakeTree) Renames() []fs.Rename {
 	return []fs.Rename{{From: "/a", To: "/b", Objects: 3, Copied: 2, Deleted: 1}}
 }
 
-func (f *fakeTree) Told() int { return 4 }
+func (f *fakeTree) stumble(method string) {
+	if f.panics[method] {
+		panic("injected into " + method)
+	}
+}
+
+func (f *fakeTree) Told() int {
+	f.stumble("Told")
+	return 4
+}
+
+func (f *fakeTree) Pending() int { return 5 }
 
 func (f *fakeTree) Finalise(context.Context) (failed []fs.Failure) {
 	f.called.Do(func() {
@@ -42,6 +55,7 @@ func (f *fakeTree) Finalise(context.Context) (failed []fs.Failure) {
 		failed = f.failures
 	})
 	<-f.finalise
+	f.stumble("Finalise")
 	return failed
 }
 
@@ -49,7 +63,7 @@ func (f *fakeTree) Concurrency() int { return 8 }
 
 func (f *fakeTree) Files() []writer.Status {
 	return []writer.Status{
-		{Key: "raw/a", Size: 100, BytesSent: 60, State: "dirty", UploadID: "u1"},
+		{Key: "raw/a", Size: 100, BytesSent: 60, BytesLeft: 40, State: "dirty", UploadID: "u1"},
 		{Key: "raw/b", Size: 5, BytesSent: 5, State: "clean"},
 		{Key: "raw/c", Size: 7, State: "failed", Err: errors.New("denied")},
 	}
@@ -66,7 +80,7 @@ type sessionTest struct {
 
 func startSession(t *testing.T, failures ...fs.Failure) *sessionTest {
 	t.Helper()
-	tree := &fakeTree{make(chan struct{}), make(chan struct{}), make(chan struct{}), failures, sync.Once{}}
+	tree := &fakeTree{make(chan struct{}), make(chan struct{}), make(chan struct{}), failures, nil, sync.Once{}}
 	test := &sessionTest{tree: tree, log: &bytes.Buffer{}, signals: make(chan os.Signal, 2), result: make(chan error, 1)}
 	test.session = &session{
 		settings: &settings{bucket: "films", prefix: "raw/", mountpoint: t.TempDir()},
@@ -127,6 +141,41 @@ func TestSecondSignalAbandons(t *testing.T) {
 	close(test.tree.released)
 }
 
+// TestAPanicAtTheEnd: the mount ends all the same, and says that nobody can tell
+// what is durable.
+func TestAPanicAtTheEnd(t *testing.T) {
+	for _, method := range []string{"Finalise", "Told"} {
+		test := startSession(t)
+		test.tree.panics = map[string]bool{method: true}
+		close(test.tree.finalise)
+		test.signals <- unix.SIGTERM
+		if err := <-test.result; method == "Finalise" && exitCode(err) != exitNotDurable {
+			t.Errorf("%s: got %v with code %d", method, err, exitCode(err))
+		}
+		if failed := test.Outcome().Failed; method == "Finalise" && (len(failed) != 1 || !strings.Contains(failed[0].Error, "injected")) {
+			t.Errorf("%s: failed: %v", method, failed)
+		}
+		if log := test.log.String(); !strings.Contains(log, "injected into "+method) || !strings.Contains(log, "goroutine ") {
+			t.Errorf("%s: the log has no stack:\n%s", method, log)
+		}
+		close(test.tree.released)
+	}
+}
+
+// TestAPanicInTheHistory costs the history, not the mount.
+func TestAPanicInTheHistory(t *testing.T) {
+	test := startSession(t)
+	synctest.Test(t, func(t *testing.T) {
+		test.follow(func() []writer.Status { panic("injected") }, make(chan struct{}))
+	})
+	test.signals <- unix.SIGTERM
+	close(test.tree.finalise)
+	if err := <-test.result; err != nil {
+		t.Error(err)
+	}
+	close(test.tree.released)
+}
+
 func TestPlainUmountCompletesToo(t *testing.T) {
 	test := startSession(t)
 	close(test.tree.released)
@@ -161,7 +210,7 @@ func TestStatusShowsPathsUnderThePrefix(t *testing.T) {
 	if s.Concurrency != 8 || s.S3.Requests != 9 || s.FilesFailed != 4 || s.Ending {
 		t.Errorf("got %+v", s)
 	}
-	if left := s.Left(); left != (control.Progress{FilesLeft: 1, BytesLeft: 40, ObjectsLeft: 2}) {
+	if left := s.Left(); left != (control.Progress{FilesLeft: 1, BytesLeft: 40, ObjectsLeft: 2, AttributesLeft: 5}) {
 		t.Errorf("left: %+v", left)
 	}
 	close(test.tree.released)

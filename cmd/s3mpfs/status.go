@@ -2,14 +2,13 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"os/signal"
-	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -48,16 +47,11 @@ in use, and the requests to S3.`,
 // watchEvery is how often --watch shows the status.
 const watchEvery = time.Second
 
-// ECMA-48: go to the first line, erase the rest of the line, erase what follows.
-const home, eraseRest, eraseBelow = "\x1b[H", "\x1b[K", "\x1b[J"
-
 // watchStatus shows the status again and again until the user interrupts it, or
 // the mount is gone.
 func watchStatus(ctx context.Context, out io.Writer, args []string, asJSON bool) error {
 	ctx, stop := signal.NotifyContext(ctx, unix.SIGINT, unix.SIGTERM)
 	defer stop()
-	f, ok := out.(*os.File)
-	terminal := ok && !asJSON && isTerminal(f)
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
 	for {
@@ -66,8 +60,8 @@ func watchStatus(ctx context.Context, out io.Writer, args []string, asJSON bool)
 		if ctx.Err() != nil {
 			return nil
 		}
-		if _, err := io.WriteString(out, redrawn(page.String(), terminal)); err != nil {
-			return err
+		if page.Len() > 0 { // else what was shown last stays
+			err = errors.Join(err, show(out, page.String(), asJSON))
 		}
 		if err != nil {
 			return err
@@ -80,13 +74,13 @@ func watchStatus(ctx context.Context, out io.Writer, args []string, asJSON bool)
 	}
 }
 
-// redrawn is a page as a terminal shows it in the place of the one before; it
-// is overwritten, not erased first, so that nothing flickers.
-func redrawn(page string, terminal bool) string {
-	if !terminal {
-		return page
+// show shows a page, on a terminal in the place of the one before.
+func show(out io.Writer, page string, asJSON bool) error {
+	if rows, columns, is := terminalSize(out); is && !asJSON {
+		page = redrawn(fitted(page, rows, columns))
 	}
-	return home + strings.ReplaceAll(page, "\n", eraseRest+"\n") + eraseBelow
+	_, err := io.WriteString(out, page)
+	return err
 }
 
 func status(ctx context.Context, out io.Writer, args []string, asJSON bool) error {
@@ -124,7 +118,13 @@ func askStatus(ctx context.Context, m mountEntry) (control.Status, error) {
 	}
 	client := control.NewClient(socket)
 	defer client.Close()
-	return client.Status(ctx)
+	ctx, cancel := context.WithTimeoutCause(ctx, answerWithin, fmt.Errorf("no answer within %v", answerWithin))
+	defer cancel()
+	s, err := client.Status(ctx)
+	if err != nil {
+		err = fmt.Errorf("%s: the process that serves it does not tell its status: %w", m.mountpoint, cmp.Or(context.Cause(ctx), err))
+	}
+	return s, err
 }
 
 func statusWithoutServer(m mountEntry, err error) error {
@@ -141,6 +141,9 @@ func printStatus(out io.Writer, s control.Status, asJSON bool) error {
 	}
 	printMount(out, s)
 	printRenames(out, s.Renames)
+	if n := s.AttributesPending; n > 0 {
+		fmt.Fprintf(out, "  modes, owners, times or extended attributes of %s still to be stored\n", english.Plural(n, "name", "names"))
+	}
 	if len(s.Files) == 0 {
 		_, err := fmt.Fprintln(out, "  no file is being written")
 		return err
@@ -163,8 +166,8 @@ func printMount(out io.Writer, s control.Status) {
 	}
 	fmt.Fprintf(out, "%s/%s at %s, process %d for %s%s\n", s.Bucket, s.Prefix, s.Mountpoint, s.PID, age(s.Since), ending)
 	fmt.Fprintf(out, "  memory: %s of %s\n", size.Size(s.MemoryUsed).About(), size.Size(s.MemoryLimit).About())
-	fmt.Fprintf(out, "  S3: %s requests, %s, %s, %s throttled; %s sent, %s received; up to %d at once\n",
-		humanize.Comma(s.S3.Requests), english.Plural(int(s.S3.Errors), "error", "errors"),
+	fmt.Fprintf(out, "  S3: %s, %s, %s, %s throttled; %s sent, %s received; up to %d at once\n",
+		plural(s.S3.Requests, "request"), english.Plural(int(s.S3.Errors), "error", "errors"),
 		english.Plural(int(s.S3.Retries), "retry", "retries"), humanize.Comma(s.S3.Throttled),
 		size.Size(s.S3.BytesSent).About(), size.Size(s.S3.BytesReceived).About(), s.Concurrency)
 	if s.FilesFailed > 0 {
@@ -179,6 +182,11 @@ func printRenames(out io.Writer, renames []control.Rename) {
 			humanize.Comma(int64(r.Copied)), english.Plural(r.Objects, "object", "objects"),
 			size.Size(r.BytesCopied).About(), size.Size(r.Bytes).About(), humanize.Comma(int64(r.Deleted)))
 	}
+}
+
+// plural is a number of things, with commas.
+func plural(n int64, thing string) string {
+	return humanize.Comma(n) + " " + english.PluralWord(int(n), thing, "")
 }
 
 // age is how long ago something was, to the second.

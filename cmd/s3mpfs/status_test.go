@@ -38,11 +38,14 @@ func TestStatusForPeople(t *testing.T) {
 			t.Errorf("line %d is %q, want %q", i+1, got, want)
 		}
 	}
-	s.Files, s.Ending = nil, true
+	s.Files, s.Ending, s.AttributesPending = nil, true, 3
 	s.Renames = []control.Rename{{From: "/a/", To: "/b/", Since: time.Now(), Objects: 3000, Copied: 2000, Deleted: 1, Bytes: 5 * mib, BytesCopied: mib}}
 	out.Reset()
 	if err := printStatus(&out, s, false); err != nil || !strings.Contains(out.String(), "ending") || !strings.Contains(out.String(), "no file") {
 		t.Errorf("%v:\n%s", err, &out)
+	}
+	if want := "extended attributes of 3 names still to be stored"; !strings.Contains(out.String(), want) {
+		t.Errorf("no %q in\n%s", want, &out)
 	}
 	if want := "renaming /a/ to /b/ for 0s: 2,000 of 3,000 objects copied, 1.0 MiB of 5.0 MiB; 1 deleted"; !strings.Contains(out.String(), want) {
 		t.Errorf("no %q in\n%s", want, &out)
@@ -50,10 +53,42 @@ func TestStatusForPeople(t *testing.T) {
 }
 
 func TestRedrawnOverwrites(t *testing.T) {
-	if got := redrawn("a\nb\n", true); got != "\x1b[Ha\x1b[K\nb\x1b[K\n\x1b[J" {
+	if got := redrawn("a\nb\n"); got != "\x1b[Ha\x1b[K\nb\x1b[K\n\x1b[J" {
 		t.Errorf("%q", got)
 	}
-	if got := redrawn("a\n", false); got != "a\n" {
-		t.Errorf("%q", got)
+	var pipe bytes.Buffer
+	if err := show(&pipe, "a\n", false); err != nil || pipe.String() != "a\n" {
+		t.Errorf("a pipe got %q, %v", &pipe, err)
+	}
+}
+
+// TestFitted: what is longer or wider than the terminal would scroll, and leave
+// a heap of old pages above.
+func TestFitted(t *testing.T) {
+	const page = "head\n1\n2\n3\n4\n5 is äääääwide\n"
+	for _, row := range []struct {
+		rows, columns int
+		want          string
+	}{
+		{24, 80, page},
+		{0, 0, page},
+		{7, 80, page},
+		{6, 80, "head\n1\n2\n3\n  ... and 2 more lines\n"},
+		{24, 10, "head\n1\n2\n3\n4\n5 is ääää\n"},
+	} {
+		if got := fitted(page, row.rows, row.columns); got != row.want {
+			t.Errorf("%d x %d: %q, want %q", row.rows, row.columns, got, row.want)
+		}
+	}
+}
+
+// TestMessagesDoNotSteerTheTerminal: keys, paths and S3's texts are another's.
+func TestMessagesDoNotSteerTheTerminal(t *testing.T) {
+	if got, want := harmless("a\x1b[2J\n\tb ä\x07"), "a\\x1b[2J\n\\tb ä\\a"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	err := failedFiles([]control.Failure{{Path: "a\nb", Error: "x\x1b[2J"}})
+	if text := err.Error(); strings.Contains(text, "a\nb") || strings.Contains(text, "\x1b") {
+		t.Errorf("%q", text)
 	}
 }

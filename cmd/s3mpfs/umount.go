@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 
 	"github.com/dustin/go-humanize/english"
 	"github.com/spf13/cobra"
@@ -142,7 +143,7 @@ func reportOutcome(out io.Writer, mountpoint string, o control.Outcome) error {
 func failedFiles(failed []control.Failure) error {
 	errs := []error{fmt.Errorf("%s not durable", english.Plural(len(failed), "file is", "files are"))}
 	for _, f := range failed {
-		errs = append(errs, fmt.Errorf("  %s: %s", f.Path, f.Error))
+		errs = append(errs, fmt.Errorf("  %s: %s", printable(f.Path), printable(f.Error)))
 	}
 	return errors.Join(errs...)
 }
@@ -154,28 +155,33 @@ type progressLine struct {
 }
 
 func newProgressLine(out io.Writer) progressLine {
-	f, ok := out.(*os.File)
-	return progressLine{out, ok && isTerminal(f)}
+	_, _, is := terminalSize(out)
+	return progressLine{out, is}
 }
-
-func isTerminal(f *os.File) bool {
-	_, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
-	return err == nil
-}
-
-// eraseLine is ECMA-48: go to the line's start and erase to its end.
-const eraseLine = "\r\x1b[K"
 
 func (l progressLine) show(p control.Progress) {
 	if !l.terminal {
 		return
 	}
-	renaming := ""
-	if p.ObjectsLeft > 0 {
-		renaming = fmt.Sprintf(", %s to rename", english.Plural(p.ObjectsLeft, "object", "objects"))
+	fmt.Fprint(l.out, eraseLine+whatIsLeft(p))
+}
+
+// whatIsLeft leaves out what there is nothing of.
+func whatIsLeft(p control.Progress) string {
+	var left []string
+	if p.FilesLeft > 0 {
+		left = append(left, fmt.Sprintf("%s to complete, %s to send", english.Plural(p.FilesLeft, "file", "files"), size.Size(p.BytesLeft).About()))
 	}
-	fmt.Fprintf(l.out, "%s%s left, %s to send%s", eraseLine,
-		english.Plural(p.FilesLeft, "file", "files"), size.Size(p.BytesLeft).About(), renaming)
+	if p.ObjectsLeft > 0 {
+		left = append(left, english.Plural(p.ObjectsLeft, "object", "objects")+" to rename")
+	}
+	if p.AttributesLeft > 0 {
+		left = append(left, "attributes of "+english.Plural(p.AttributesLeft, "name", "names")+" to store")
+	}
+	if len(left) == 0 {
+		return "unmounting"
+	}
+	return strings.Join(left, ", ")
 }
 
 func (l progressLine) clear() {

@@ -97,7 +97,7 @@ func (u *uploadsCall) abortAll(ctx context.Context, store uploadStore, found []l
 	var errs []error
 	for _, one := range found {
 		if err := store.AbortMultipartUpload(ctx, one.Upload); err != nil {
-			errs = append(errs, fmt.Errorf("%s %s: %w", one.Key, one.ID, err))
+			errs = append(errs, fmt.Errorf("%s %s: %w", printable(one.Key), printable(one.ID), err))
 			continue
 		}
 		fmt.Fprintf(u.command.OutOrStdout(), "aborted %s %s\n", printable(one.Key), printable(one.ID))

@@ -158,6 +158,6 @@ func (u *uploadsCall) complete(ctx context.Context, store uploadStore, upload le
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(u.command.OutOrStdout(), "completed: %s is an object of %d bytes, ETag %s\n", u.target(), obj.Size, obj.ETag)
+	_, err = fmt.Fprintf(u.command.OutOrStdout(), "completed: %s is an object of %d bytes, ETag %s\n", u.target(), obj.Size, printable(obj.ETag))
 	return err
 }

@@ -7,7 +7,6 @@ import (
 	"io"
 	"text/tabwriter"
 	"time"
-	"unicode"
 
 	"github.com/dustin/go-humanize"
 	"github.com/dustin/go-humanize/english"
@@ -115,14 +114,4 @@ func printUploads(out io.Writer, found []leftUpload) error {
 // monthly is about what storing so many bytes costs in a month, in dollars.
 func monthly(bytes int64) string {
 	return humanize.FormatFloat("#,###.##", float64(bytes)/1e9*dollarsPerGB)
-}
-
-// printable quotes a text of the store's that would disturb a terminal.
-func printable(text string) string {
-	for _, r := range text {
-		if !unicode.IsPrint(r) {
-			return fmt.Sprintf("%q", text)
-		}
-	}
-	return text
 }

@@ -39,6 +39,9 @@ type Status struct {
 	S3          S3        `json:"s3"`
 	Files       []File    `json:"files"` // being written
 	Renames     []Rename  `json:"renames,omitempty"`
+	// AttributesPending is how many files and folders have modes, owners, times
+	// or extended attributes that S3 has yet to get.
+	AttributesPending int `json:"attributes_pending"`
 }
 
 // Rename is one folder that is being renamed.
@@ -68,6 +71,7 @@ type File struct {
 	Path          string `json:"path"`
 	Size          int64  `json:"size"`       // bytes
 	BytesSent     int64  `json:"bytes_sent"` // acknowledged by S3, resent ones again
+	BytesLeft     int64  `json:"bytes_left"` // still to be sent, of what is written so far
 	State         string `json:"state"`
 	UploadID      string `json:"upload_id,omitempty"`
 	PartsSent     int    `json:"parts_sent"`
@@ -89,17 +93,18 @@ type Progress struct {
 	BytesLeft int64 `json:"bytes_left"`
 	// ObjectsLeft are those of folders that are being renamed.
 	ObjectsLeft int `json:"objects_left,omitempty"`
+	// AttributesLeft is Status.AttributesPending.
+	AttributesLeft int `json:"attributes_left,omitempty"`
 }
 
 // Left sums up what is left to be done for the files of s.
 func (s Status) Left() Progress {
-	var p Progress
+	p := Progress{AttributesLeft: s.AttributesPending}
 	for _, f := range s.Files {
-		if !f.Dirty {
-			continue
+		if f.Dirty {
+			p.FilesLeft++
+			p.BytesLeft += f.BytesLeft
 		}
-		p.FilesLeft++
-		p.BytesLeft += max(0, f.Size-f.BytesSent)
 	}
 	for _, r := range s.Renames {
 		p.ObjectsLeft += r.Objects - r.Deleted

@@ -55,7 +55,7 @@ var _ Mount = (*stepMount)(nil)
 
 func newStepMount(outcome Outcome) *stepMount {
 	return &stepMount{ended: make(chan struct{}), outcome: outcome, files: []File{
-		{Path: "a", Size: 100, BytesSent: 40, Dirty: true},
+		{Path: "a", Size: 100, BytesSent: 40, BytesLeft: 60, Dirty: true},
 		{Path: "b", Size: 10, BytesSent: 25, Dirty: true},
 		{Path: "c", Size: 7},
 	}}

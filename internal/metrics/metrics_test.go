@@ -52,7 +52,7 @@ func TestScrape(t *testing.T) {
 	m.Watch(func() control.Status {
 		return control.Status{
 			Bucket: "films", Mountpoint: "/mnt", Since: time.Unix(100, 0), MemoryUsed: 5, MemoryLimit: 50, Concurrency: 8, FilesFailed: 2,
-			Files: []control.File{{Path: "a", State: "dirty", Dirty: true, Size: 9, BytesSent: 2, PartsInFlight: 3}, {Path: "b", State: "failed"}},
+			Files: []control.File{{Path: "a", State: "dirty", Dirty: true, Size: 9, BytesSent: 2, BytesLeft: 7, PartsInFlight: 3}, {Path: "b", State: "failed"}},
 		}
 	})
 	slog.New(m.CountLog(slog.DiscardHandler)).With("a", "b").WithGroup("g").Error("lost") // discarded: not enabled
