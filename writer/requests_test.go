@@ -405,6 +405,56 @@ func TestManySlowWriters(t *testing.T) {
 	all.Wait()
 }
 
+// TestAProgramRunsAheadOfTheWireByAFewParts, however much memory there is; a
+// second file still has parts of its own in the queue, and a failure ends the
+// wait.
+func TestAProgramRunsAheadOfTheWireByAFewParts(t *testing.T) {
+	for _, fail := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			const slots, waiting, parts = 4, 2, 40
+			store, engine := open(t, writer.Options{PartSize: 5 * miB, Memory: 512 * miB, Concurrency: slots})
+			wire := make(chan struct{})
+			store.Inject(func(c s3fake.Call) s3fake.Fault {
+				if c.Op == s3op.UploadPart {
+					<-wire
+					if fail {
+						return s3fake.Fault{Class: writer.ErrAccess}
+					}
+				}
+				return s3fake.Fault{}
+			})
+			before := engine.Memory().Used()
+			var programs sync.WaitGroup
+			run := func(key string) {
+				programs.Go(func() {
+					f := engine.Create(key, writer.FileOptions{})
+					p := pattern(5 * miB)
+					var err error
+					for i := range int64(parts) {
+						if _, werr := f.WriteAt(p, i*int64(len(p))); werr != nil {
+							err = werr
+						}
+					}
+					if err = errors.Join(err, f.Close()); (err != nil) != fail {
+						t.Errorf("%s: %v", key, err)
+					}
+				})
+				synctest.Wait()
+			}
+			run("one")
+			if used := engine.Memory().Used() - before; used > (slots+waiting)*5*miB {
+				t.Errorf("%d bytes are held with %d parts in flight", used, slots)
+			}
+			run("two")
+			if used := engine.Memory().Used() - before; used > (slots+waiting+2)*5*miB {
+				t.Errorf("%d bytes are held of two files with %d parts in flight", used, slots)
+			}
+			close(wire)
+			programs.Wait()
+		})
+	}
+}
+
 // TestPartsInFlightLandBeforeTheAbort: a part that S3 is still taking when its
 // upload is given up must not be left behind.
 func TestPartsInFlightLandBeforeTheAbort(t *testing.T) {

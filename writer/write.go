@@ -7,8 +7,8 @@ import (
 )
 
 // WriteAt writes p at offset off. It returns when the bytes are taken: p may
-// be used again. It waits while there is no memory, which is how a fast program
-// is slowed to the speed of the network.
+// be used again. It waits while there is no memory or enough parts wait to be
+// sent, which is how a fast program is slowed to the speed of the network.
 func (f *File) WriteAt(p []byte, off int64) (n int, err error) {
 	f.op.Lock()
 	defer f.op.Unlock()
@@ -56,8 +56,30 @@ func (f *File) write(p []byte, off int64) (n int, err error) {
 	}
 	if f.due -= int64(n); f.due <= 0 {
 		err = f.advance()
+		f.keepPace()
 	}
 	return n, err
+}
+
+// keepPace waits while enough parts wait to be sent: more would only fill
+// memory, which costs time where it was never used before. op is held.
+func (f *File) keepPace() {
+	for {
+		landed := f.engine.pool.Changed()
+		if !f.farAhead() {
+			return
+		}
+		<-landed
+	}
+}
+
+// farAhead tells whether half as many parts wait as are being sent, one of f at
+// least.
+func (f *File) farAhead() bool {
+	slots := int64(f.engine.slots.count())
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.upload != nil && f.upload.flight > 1 && f.engine.inFlight.Load() >= slots+max(1, slots/2)
 }
 
 // fetchSmallBase takes the base of a file into memory before the first change,
