@@ -7,7 +7,6 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/dustin/go-humanize"
 
@@ -116,14 +115,9 @@ type Engine struct {
 
 	mu    sync.Mutex // guards what follows and spare; never held across I/O
 	files map[*File]struct{}
-	idle  *time.Timer // gives memory back to the system when no file is open
 
 	undertakings sync.WaitGroup // goroutines started for files
 }
-
-// idleTime is how long no file must be open before the memory that was used is
-// given back to the system.
-const idleTime = 5 * time.Second
 
 // New starts an engine. Its memory is reserved at once but used only as files
 // are written.
@@ -141,7 +135,6 @@ func New(store Store, o Options) (*Engine, error) {
 		zeros:   make(memory.Block, o.BlockSize),
 		reserve: make(chan struct{}, 1), fetching: make(chan struct{}, 1), files: map[*File]struct{}{},
 	}
-	e.idle = time.AfterFunc(idleTime, pool.Trim)
 	for range o.reserveBlocks() {
 		e.spare = append(e.spare, pool.TryGet())
 	}
@@ -152,7 +145,6 @@ func New(store Store, o Options) (*Engine, error) {
 func (e *Engine) Close() error {
 	e.mu.Lock()
 	open := len(e.files)
-	e.idle.Stop()
 	e.mu.Unlock()
 	if open > 0 {
 		return fmt.Errorf("writer: %d files are still open", open)
@@ -235,7 +227,6 @@ func (e *Engine) newFile(key string, o FileOptions) *File {
 func (e *Engine) register(f *File) *File {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.idle.Stop()
 	e.files[f] = struct{}{}
 	return f
 }
@@ -244,9 +235,6 @@ func (e *Engine) forget(f *File) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	delete(e.files, f)
-	if len(e.files) == 0 {
-		e.idle.Reset(idleTime)
-	}
 }
 
 // undertake runs work for f that outlives the call that began it; Close waits

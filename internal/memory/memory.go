@@ -2,14 +2,17 @@
 //
 // The budget is an arena of address space that is reserved once, outside the
 // garbage collector's heap, and cut into blocks of equal size. A block costs
-// physical memory only while it is used: Trim gives the pages of idle blocks
-// back to the system. Whoever holds a block owns it alone until Put.
+// physical memory only from its first use on, and no longer once it has lain
+// idle for a while: then its pages are given back to the system, also while
+// other blocks are in use. Whoever holds a block owns it alone until Put.
 package memory
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -20,6 +23,17 @@ import (
 // enough that a part of 10 MiB is a short list.
 const BlockSize = 128 << 10
 
+const (
+	// idleTime is how long a block lies idle, at least, before its pages are
+	// given back to the system, and twice that at most.
+	idleTime = 5 * time.Second
+	// trimAtOnce is how many bytes at most are given back while others wait for
+	// blocks: some milliseconds' worth in pages of 4 KiB.
+	trimAtOnce = 64 << 20
+	// trimPause is when it goes on where that was not all.
+	trimPause = 50 * time.Millisecond
+)
+
 // Block is BlockSize bytes of the arena. The zero Block is none.
 type Block []byte
 
@@ -28,11 +42,13 @@ type Pool struct {
 	size  int64 // bytes of the budget
 	block int   // bytes of one block
 
-	mu      sync.Mutex // guards what follows; never held across I/O
-	arena   []byte     // nil after Close
-	idle    []Block    // given back and warm, the last one used first
-	fresh   int        // offset in arena of the first block never used or trimmed
-	trimmed []Block    // given back to the system, usable again
+	mu      sync.Mutex  // guards what follows; never held across I/O
+	arena   []byte      // nil after Close
+	idle    []Block     // given back and warm, the last one used first
+	cold    int         // how many of them, the first ones, nobody took since the timer was set
+	fresh   int         // offset in arena of the first block never used or trimmed
+	trimmed []Block     // given back to the system, usable again, the lowest one last
+	timer   *time.Timer // of trim; nil while no block is idle
 	used    int
 	changed chan struct{} // closed by the next Put or Wake; nil while nobody waits
 }
@@ -67,8 +83,11 @@ func (p *Pool) Close() error {
 	if p.used != 0 {
 		return fmt.Errorf("memory: %d blocks still in use", p.used)
 	}
+	if p.timer != nil {
+		p.timer.Stop() // one that runs already finds nothing idle
+	}
 	arena := p.arena
-	p.arena, p.idle, p.trimmed, p.fresh = nil, nil, nil, 0
+	p.arena, p.idle, p.cold, p.trimmed, p.fresh = nil, nil, 0, nil, 0
 	return unix.Munmap(arena)
 }
 
@@ -89,6 +108,7 @@ func (p *Pool) take() Block {
 		if n := len(*list); n > 0 {
 			b := (*list)[n-1]
 			*list = (*list)[:n-1]
+			p.cold = min(p.cold, len(p.idle))
 			return b
 		}
 	}
@@ -111,6 +131,9 @@ func (p *Pool) Put(blocks ...Block) {
 	p.used -= len(blocks)
 	if p.used < 0 {
 		panic("memory: a block was given back twice")
+	}
+	if p.timer == nil {
+		p.cold, p.timer = 0, time.AfterFunc(idleTime, p.trim)
 	}
 	p.wake()
 }
@@ -154,26 +177,43 @@ func (p *Pool) Size() int64 { return p.size }
 // BlockSize is the size of this pool's blocks in bytes.
 func (p *Pool) BlockSize() int64 { return int64(p.block) }
 
-// Trim gives the pages of idle blocks back to the system.
-func (p *Pool) Trim() {
+// trim gives the pages of blocks that have lain idle for long back to the system.
+// The block used last is taken first, so that those at the bottom, which nobody
+// reached since the timer was set, are as many as were never needed.
+func (p *Pool) trim() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	offsets := make([]int, len(p.idle))
-	for i, b := range p.idle {
-		offsets[i] = p.offset(b)
+	n := min(p.cold, max(1, trimAtOnce/p.block))
+	p.giveBack(p.idle[:n])
+	p.idle = slices.Delete(p.idle, 0, n)
+	switch p.cold -= n; {
+	case p.cold > 0:
+		p.timer.Reset(trimPause)
+	case len(p.idle) > 0:
+		p.cold = len(p.idle)
+		p.timer.Reset(idleTime)
+	default:
+		p.timer = nil
 	}
-	slices.Sort(offsets)
-	for len(offsets) > 0 {
+}
+
+// giveBack gives the pages of blocks back to the system, and makes the lowest of
+// all that are trimmed the next to be used: with huge pages the first byte of
+// one costs 2 MiB, which several blocks should share. mu is held.
+func (p *Pool) giveBack(blocks []Block) {
+	slices.SortFunc(blocks, func(a, b Block) int { return cmp.Compare(p.offset(a), p.offset(b)) })
+	for i := 0; i < len(blocks); {
 		n := 1 // blocks side by side: a huge page is given back only as a whole
-		for n < len(offsets) && offsets[n] == offsets[0]+n*p.block {
+		for i+n < len(blocks) && p.offset(blocks[i+n]) == p.offset(blocks[i])+n*p.block {
 			n++
 		}
+		from := p.offset(blocks[i])
 		// Only advice: where it fails the pages merely stay resident.
-		_ = unix.Madvise(p.arena[offsets[0]:offsets[0]+n*p.block], unix.MADV_DONTNEED)
-		offsets = offsets[n:]
+		_ = unix.Madvise(p.arena[from:from+n*p.block], unix.MADV_DONTNEED)
+		i += n
 	}
-	p.trimmed = append(p.trimmed, p.idle...)
-	p.idle = nil
+	p.trimmed = append(p.trimmed, blocks...)
+	slices.SortFunc(p.trimmed, func(a, b Block) int { return cmp.Compare(p.offset(b), p.offset(a)) })
 }
 
 // offset of a block in the arena.

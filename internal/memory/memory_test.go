@@ -4,6 +4,8 @@ import (
 	"math/rand/v2"
 	"os"
 	"testing"
+	"testing/synctest"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -34,25 +36,27 @@ func TestTheBudgetIsALimit(t *testing.T) {
 }
 
 func TestTrimmedBlocksAreReusedAndEmpty(t *testing.T) {
-	p, err := New(BlockSize)
-	if err != nil {
-		t.Fatal(err)
-	}
-	b := p.TryGet()
-	b[0], b[BlockSize-1] = 1, 1
-	if err := p.Close(); err == nil {
-		t.Error("closing with a block in use must fail")
-	}
-	p.Put(b)
-	p.Trim()
-	b = p.TryGet()
-	if b == nil || b[0] != 0 || b[BlockSize-1] != 0 {
-		t.Error("a trimmed block must be usable again and its pages gone")
-	}
-	p.Put(b)
-	if err := p.Close(); err != nil {
-		t.Error(err)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		p, err := New(BlockSize)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := p.TryGet()
+		b[0], b[BlockSize-1] = 1, 1
+		if err := p.Close(); err == nil {
+			t.Error("closing with a block in use must fail")
+		}
+		p.Put(b)
+		time.Sleep(2*idleTime + time.Second)
+		b = p.TryGet()
+		if b == nil || b[0] != 0 || b[BlockSize-1] != 0 {
+			t.Error("a trimmed block must be usable again and its pages gone")
+		}
+		p.Put(b)
+		if err := p.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 func TestTooSmallABudgetIsRefused(t *testing.T) {
@@ -61,8 +65,70 @@ func TestTooSmallABudgetIsRefused(t *testing.T) {
 	}
 }
 
-func TestIdleMemoryIsGivenBackInAnyOrder(t *testing.T) {
-	p, err := New(64 << 20)
+// TestIdleMemoryIsGivenBack also while other blocks are in use, whatever the
+// order in which it came.
+func TestIdleMemoryIsGivenBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, blocks := allUsed(t, 160<<20)
+		rand.Shuffle(len(blocks), func(i, j int) { blocks[i], blocks[j] = blocks[j], blocks[i] })
+		kept, idle := blocks[:100], blocks[100:]
+		p.Put(idle...)
+		time.Sleep(2*idleTime + time.Second)
+		// Without huge pages a page of each block was touched.
+		if got, most := resident(t, p.arena), len(kept)*BlockSize; got > most {
+			t.Errorf("%d bytes are still resident, %d are in use", got, most)
+		}
+		for _, b := range kept {
+			if b[0] != 1 {
+				t.Fatal("a block in use was trimmed")
+			}
+		}
+		p.Put(kept...)
+		time.Sleep(2*idleTime + time.Second)
+		synctest.Wait()
+		if got := resident(t, p.arena); got != 0 || p.timer != nil {
+			t.Errorf("%d bytes are still resident, timer %v", got, p.timer)
+		}
+		if err := p.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestWhatIsUsedAgainStaysWarm: a program that needs ten blocks again and again
+// does not pay for their pages each time; those it does not need go.
+func TestWhatIsUsedAgainStaysWarm(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, blocks := allUsed(t, 64<<20)
+		p.Put(blocks...)
+		for range 30 {
+			var some []Block
+			for range 10 {
+				some = append(some, p.TryGet())
+			}
+			time.Sleep(time.Second)
+			p.Put(some...)
+		}
+		synctest.Wait()
+		if len(p.idle) != 10 || len(p.trimmed) != len(blocks)-10 {
+			t.Errorf("%d blocks are warm, %d were given back", len(p.idle), len(p.trimmed))
+		}
+		for range 10 {
+			p.TryGet()
+		}
+		last := -1
+		for b := p.TryGet(); b != nil; b = p.TryGet() {
+			if p.offset(b) <= last {
+				t.Fatal("of the blocks given back the lowest is not the next")
+			}
+			last = p.offset(b)
+		}
+	})
+}
+
+// allUsed is a pool whose blocks were all touched.
+func allUsed(t *testing.T, size int64) (*Pool, []Block) {
+	p, err := New(size)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,15 +140,7 @@ func TestIdleMemoryIsGivenBackInAnyOrder(t *testing.T) {
 	if got := resident(t, p.arena); got < len(blocks)*os.Getpagesize() {
 		t.Fatalf("%d bytes are resident of %d blocks that were used", got, len(blocks))
 	}
-	rand.Shuffle(len(blocks), func(i, j int) { blocks[i], blocks[j] = blocks[j], blocks[i] })
-	p.Put(blocks...)
-	p.Trim()
-	if got := resident(t, p.arena); got != 0 {
-		t.Errorf("%d bytes are still resident", got)
-	}
-	if err := p.Close(); err != nil {
-		t.Error(err)
-	}
+	return p, blocks
 }
 
 // resident tells how many bytes of memory are in physical memory, by mincore(2).
