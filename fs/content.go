@@ -334,10 +334,10 @@ func (f *file) finalise() {
 	told := f.told
 	f.mu.Unlock()
 	if err := f.publish(); err != nil {
-		f.fail("finalise", err)
 		if !told {
 			f.count(err)
 		}
+		f.fail("finalise", err)
 	}
 }
 
@@ -387,7 +387,7 @@ func (f *file) fail(op string, err error) syscall.Errno {
 		return 0
 	}
 	f.mu.Lock()
-	if !f.told && f.content != nil && f.content.Err() != nil {
+	if !f.told && !f.counted && f.content != nil && f.content.Err() != nil {
 		f.tree.told.Add(1)
 	}
 	f.told = true

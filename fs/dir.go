@@ -87,6 +87,11 @@ func (d *dir) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (*gof
 	if errors.Is(err, writer.ErrInvalid) && !utf8.ValidString(name) {
 		return nil, syscall.ENOENT // no key has such a name
 	}
+	if errors.Is(err, writer.ErrNotFound) { // and nobody can open it to be told why
+		if errno := d.tree.tell(key); errno != 0 {
+			return nil, errno
+		}
+	}
 	if err != nil {
 		return nil, d.tree.fail("lookup", key, err)
 	}

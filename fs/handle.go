@@ -216,8 +216,8 @@ func (h *handle) end(told bool) error {
 		return nil
 	}
 	if !told {
-		f.fail("close", err)
 		f.count(err)
+		f.fail("close", err)
 	}
 	return err
 }

@@ -64,7 +64,8 @@ type Tree struct {
 	ctx  context.Context // of every request of S3; ends with Close
 	stop context.CancelFunc
 
-	told atomic.Int64 // failed files, counted when a program was told
+	told   atomic.Int64 // failed files, counted when a program was told
+	untold atomic.Int64 // and those of which none was
 
 	// behind is read-held while something goes on that the end of the mount
 	// waits for: a file published after close(2), a directory renamed.
@@ -114,6 +115,9 @@ func (f Failure) Error() string { return fmt.Sprintf("%s: %v", f.Path, f.Err) }
 // Told is how many files failed so far of which a program was told, by an error
 // of write, fsync or close.
 func (t *Tree) Told() int { return int(t.told.Load()) }
+
+// Failed is how many files failed so far, whether or not a program was told.
+func (t *Tree) Failed() int { return int(t.told.Load() + t.untold.Load()) }
 
 // Finalise publishes every file that has unpublished bytes, all in parallel,
 // and returns the files for which that failed, including those that failed
@@ -292,6 +296,7 @@ func (t *Tree) path(key string) string {
 
 func (t *Tree) addFailure(f *file, err error) {
 	path := t.path(f.currentKey())
+	t.untold.Add(1)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.failed = append(t.failed, Failure{path, err})

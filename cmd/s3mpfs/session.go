@@ -23,6 +23,8 @@ import (
 type tree interface {
 	Finalise(ctx context.Context) []fs.Failure
 	Told() int
+	Failed() int
+	Failures() []fs.Failure
 	Renames() []fs.Rename
 	Pending() int
 }
@@ -145,7 +147,12 @@ func (s *session) finalise() (failed []control.Failure) {
 		}
 	}()
 	defer panics.Catch(s.log, &fault)
-	for _, f := range s.tree.Finalise(context.Background()) {
+	return failures(s.tree.Finalise(context.Background()))
+}
+
+// failures turns the tree's account into the control socket's, by path.
+func failures(of []fs.Failure) (failed []control.Failure) {
+	for _, f := range of {
 		failed = append(failed, control.Failure{Path: f.Path, Error: f.Err.Error()})
 	}
 	slices.SortFunc(failed, func(a, b control.Failure) int { return strings.Compare(a.Path, b.Path) })
@@ -162,8 +169,8 @@ func (s *session) Status() control.Status {
 		Bucket: s.settings.bucket, Prefix: s.settings.prefix, Mountpoint: s.settings.mountpoint,
 		PID: os.Getpid(), Version: version(), Since: s.since,
 		MemoryUsed: used, MemoryLimit: limit, Concurrency: s.contents.Concurrency(),
-		Ending: s.ending.Load(), FilesFailed: s.tree.Told(), S3: s.requests(), Files: s.files(), Renames: s.renames(),
-		AttributesPending: s.tree.Pending(),
+		Ending: s.ending.Load(), FilesFailed: s.tree.Failed(), Failures: failures(s.tree.Failures()),
+		S3: s.requests(), Files: s.files(), Renames: s.renames(), AttributesPending: s.tree.Pending(),
 	}
 }
 

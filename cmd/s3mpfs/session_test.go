@@ -49,6 +49,12 @@ func (f *fakeTree) Told() int {
 
 func (f *fakeTree) Pending() int { return 5 }
 
+func (f *fakeTree) Failed() int { return 5 }
+
+func (f *fakeTree) Failures() []fs.Failure {
+	return []fs.Failure{{Path: "/lost", Err: errors.New("denied")}}
+}
+
 func (f *fakeTree) Finalise(context.Context) (failed []fs.Failure) {
 	f.called.Do(func() {
 		close(f.finalised)
@@ -207,7 +213,7 @@ func TestStatusShowsPathsUnderThePrefix(t *testing.T) {
 	if len(s.Files) != 3 || s.Files[0].Path != "a" || !s.Files[0].Dirty || s.Files[1].Dirty || s.Files[2].Error != "denied" {
 		t.Errorf("got %+v", s.Files)
 	}
-	if s.Concurrency != 8 || s.S3.Requests != 9 || s.FilesFailed != 4 || s.Ending {
+	if s.Concurrency != 8 || s.S3.Requests != 9 || s.FilesFailed != 5 || len(s.Failures) != 1 || s.Ending {
 		t.Errorf("got %+v", s)
 	}
 	if left := s.Left(); left != (control.Progress{FilesLeft: 1, BytesLeft: 40, ObjectsLeft: 2, AttributesLeft: 5}) {

@@ -173,6 +173,21 @@ func printMount(out io.Writer, s control.Status) {
 	if s.FilesFailed > 0 {
 		fmt.Fprintf(out, "  %s failed since the mount began; the log names each\n", english.Plural(s.FilesFailed, "file", "files"))
 	}
+	printFailures(out, s.Failures)
+}
+
+// maxFailures are shown; the log has all.
+const maxFailures = 10
+
+// printFailures prints a line for each file that failed after close had
+// returned, so that no program knows.
+func printFailures(out io.Writer, failed []control.Failure) {
+	for _, f := range failed[:min(len(failed), maxFailures)] {
+		fmt.Fprintf(out, "  not durable: %s: %s\n", printable(f.Path), printable(f.Error))
+	}
+	if more := len(failed) - maxFailures; more > 0 {
+		fmt.Fprintf(out, "  and %s more\n", humanize.Comma(int64(more)))
+	}
 }
 
 // printRenames prints a line for each folder that is being renamed.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -12,7 +13,7 @@ import (
 func TestStatusForPeople(t *testing.T) {
 	s := control.Status{
 		Bucket: "films", Prefix: "raw/", Mountpoint: "/mnt", PID: 42, Since: time.Now().Add(-time.Hour),
-		MemoryUsed: 30 * mib, MemoryLimit: 512 * mib, Concurrency: 12, FilesFailed: 1,
+		MemoryUsed: 30 * mib, MemoryLimit: 512 * mib, Concurrency: 12, FilesFailed: 12,
 		S3: control.S3{Requests: 1234, Errors: 1, Retries: 2, Throttled: 3, BytesSent: 5 * mib},
 		Files: []control.File{
 			{Path: "take\x1b[2J", Size: 35 * mib, BytesSent: 20 * mib, Rate: 7 * mib, State: "dirty", PartsSent: 2,
@@ -20,6 +21,7 @@ func TestStatusForPeople(t *testing.T) {
 			{Path: "lost", State: "failed", Error: "AccessDenied", Since: time.Now()},
 		},
 	}
+	s.Failures = []control.Failure{{Path: "/behind", Error: "AccessDenied"}}
 	var out bytes.Buffer
 	if err := printStatus(&out, s, false); err != nil {
 		t.Fatal(err)
@@ -29,7 +31,8 @@ func TestStatusForPeople(t *testing.T) {
 		"films/raw/ at /mnt, process 42 for 1h0m0s",
 		"memory: 30 MiB of 512 MiB",
 		"1,234 requests, 1 error, 2 retries, 3 throttled; 5.0 MiB sent, 0 B received; up to 12 at once",
-		"1 file failed since the mount began; the log names each",
+		"12 files failed since the mount began; the log names each",
+		"not durable: /behind: AccessDenied",
 		"PATH SIZE SENT RATE PARTS IN FLIGHT KEPT AGE RETRIES STATE",
 		`"take\x1b[2J" 35 MiB 20 MiB 7.0 MiB/s 2 1 4 1m0s 6 dirty, after SlowDown`,
 		"lost 0 B 0 B 0 B/s 0 0 0 0s 0 failed: AccessDenied",
@@ -39,9 +42,13 @@ func TestStatusForPeople(t *testing.T) {
 		}
 	}
 	s.Files, s.Ending, s.AttributesPending = nil, true, 3
+	for i := range 11 {
+		s.Failures = append(s.Failures, control.Failure{Path: fmt.Sprint("/n", i), Error: "no"})
+	}
 	s.Renames = []control.Rename{{From: "/a/", To: "/b/", Since: time.Now(), Objects: 3000, Copied: 2000, Deleted: 1, Bytes: 5 * mib, BytesCopied: mib}}
 	out.Reset()
-	if err := printStatus(&out, s, false); err != nil || !strings.Contains(out.String(), "ending") || !strings.Contains(out.String(), "no file") {
+	if err := printStatus(&out, s, false); err != nil || !strings.Contains(out.String(), "ending") || !strings.Contains(out.String(), "no file") ||
+		!strings.Contains(out.String(), "/n8") || strings.Contains(out.String(), "/n9") || !strings.Contains(out.String(), "and 2 more") {
 		t.Errorf("%v:\n%s", err, &out)
 	}
 	if want := "extended attributes of 3 names still to be stored"; !strings.Contains(out.String(), want) {

@@ -35,7 +35,8 @@ type Status struct {
 	MemoryLimit int64     `json:"memory_limit"` // bytes
 	Concurrency int       `json:"concurrency"`  // requests with content there may be at present
 	Ending      bool      `json:"ending,omitempty"`
-	FilesFailed int       `json:"files_failed"` // since the mount began: their bytes did not become an object
+	FilesFailed int       `json:"files_failed"`       // since the mount began: their bytes did not become an object
+	Failures    []Failure `json:"failures,omitempty"` // of them, those of which no program was told
 	S3          S3        `json:"s3"`
 	Files       []File    `json:"files"` // being written
 	Renames     []Rename  `json:"renames,omitempty"`
