@@ -151,12 +151,24 @@ func (t *Tree) find(dirKey, name string) (entry, error) {
 			return entry{name: name, dir: true}, err
 		}
 	}
+	if l, err := t.listInstead(dirKey, name); err != nil {
+		return entry{}, err
+	} else if l != nil {
+		if e, found, known := l.lookup(name); found {
+			return e, nil
+		} else if known {
+			return entry{}, writer.ErrNotFound
+		}
+	}
 	e, err := t.ask(dirKey, name)
 	switch {
 	case err == nil:
 		t.forsake(dirKey, name)
-	case errors.Is(err, writer.ErrNotFound) && t.isKept(dirKey, name):
+	case !errors.Is(err, writer.ErrNotFound):
+	case t.isKept(dirKey, name):
 		return entry{name: name, dir: true}, nil
+	default:
+		t.misses.note(dirKey, name)
 	}
 	return e, err
 }

@@ -44,6 +44,7 @@ type listing struct {
 	used     time.Time     // when it was last looked at
 	readers  int           // handles
 	ahead    bool          // nobody has read it yet
+	sought   bool          // made to look for names, see misses
 	marker   writer.Object // of the directory, without a key if there is none
 }
 
@@ -99,7 +100,7 @@ func (l *listing) believed() bool {
 
 // fillingLocked tells whether this mount is adding names to the directory.
 func (l *listing) fillingLocked() bool {
-	return l.complete && time.Since(l.lastOwn) < max(filling, l.tree.o.MetadataTTL)
+	return l.complete && !l.sought && time.Since(l.lastOwn) < max(filling, l.tree.o.MetadataTTL)
 }
 
 // worthRenewing tells whether to read the directory again rather than ask for

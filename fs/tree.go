@@ -57,6 +57,7 @@ type Tree struct {
 	contended contended
 	shown     shown
 	heads     heads
+	misses    misses
 	mounter   int // user
 	names     *standstill
 	started   time.Time

@@ -1,0 +1,65 @@
+package fs_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/s3mpfs/s3mpfs/fs"
+	"github.com/s3mpfs/s3mpfs/internal/s3op"
+)
+
+// total is the number of requests of all operations.
+func total(requests map[string]int) (n int) {
+	for _, k := range requests {
+		n += k
+	}
+	return n
+}
+
+// TestManySmallFilesIntoADirectoryOfOthers that this mount has not listed yet:
+// one LIST answers for most of the names that cp looks for before it makes them.
+func TestManySmallFilesIntoADirectoryOfOthers(t *testing.T) {
+	const files = 300
+	m := mount(t, settings{})
+	m.set("d/theirs", "x")
+	src := t.TempDir()
+	m.sh(`cd ` + src + `; seq 300 | split -l 1 -a 3`)
+	n := m.requests(func() { m.sh(`cp ` + src + `/* d`) })
+	t.Log(n)
+	if n[s3op.PutObject] != files || total(n) > files+60 { // some for each second that it takes
+		t.Errorf("%d files cost %v", files, n)
+	}
+	if keys := m.keys(); len(keys) != files+1 {
+		t.Errorf("%d keys", len(keys))
+	}
+}
+
+// TestNamesThatAreNotThere are asked for one by one until to list the directory
+// costs no more than that, which for a long one is later.
+func TestNamesThatAreNotThere(t *testing.T) {
+	m := mount(t, settings{Objects: 3500, Options: fs.Options{MetadataTTL: time.Hour}})
+	n := m.requests(func() { m.sh(`for i in $(seq 100); do ! test -e many/absent$i || exit; done`) })
+	if heads, lists := n[s3op.HeadObject], n[s3op.ListObjectsV2]; heads > 45 || lists > heads+1+4+2 {
+		t.Errorf("100 names that are not there cost %v", n)
+	}
+	m.sh(`test -e many/000000 && test -e many/003499`)
+}
+
+// TestTooLongADirectoryIsNotListed but for the first pages.
+func TestTooLongADirectoryIsNotListed(t *testing.T) {
+	m := mount(t, settings{Objects: 30_000, Options: fs.Options{MetadataTTL: time.Hour}})
+	n := m.requests(func() { m.sh(`for i in $(seq 60); do ! test -e many/absent$i || exit; done`) })
+	if lists := n[s3op.ListObjectsV2] - n[s3op.HeadObject]; lists > 8 {
+		t.Errorf("60 names in a directory of 30,000 cost %v", n)
+	}
+}
+
+// TestWhatOthersMakeIsSeen although the directory was listed when other names
+// were looked for.
+func TestWhatOthersMakeIsSeen(t *testing.T) {
+	m := mount(t, settings{Options: fs.Options{MetadataTTL: 10 * time.Millisecond}})
+	m.set("d/a", "x")
+	m.sh(`for i in $(seq 20); do ! test -e d/absent$i || exit; done; test -e d/a; ! test -e d/z`)
+	m.set("d/z", "x")
+	m.sh(`for i in $(seq 500); do test -e d/z && exit; sleep 0.01; done; exit 1`)
+}
