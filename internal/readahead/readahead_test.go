@@ -2,6 +2,7 @@ package readahead
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -207,7 +208,7 @@ func TestAStreamReachesTheWire(t *testing.T) {
 		if most := size/maxFetch + 150; len(requests) > most {
 			t.Errorf("%d requests, want at most %d", len(requests), most)
 		}
-		if src.max > defaultMaxWindow/maxFetch+1 {
+		if src.max > defaultMaxWindow/maxFetch+fetchesPerWindow { // smaller ones while it grew
 			t.Errorf("%d requests at the same time", src.max)
 		}
 	})
@@ -285,6 +286,34 @@ func TestLoneLargeReadsKeepNothing(t *testing.T) {
 	})
 }
 
+// TestTheWindowGrowsSoon: while it grows a stream waits one round trip at a
+// time, so it must not take many until the line is full.
+func TestTheWindowGrowsSoon(t *testing.T) {
+	const latency = 25 * time.Millisecond
+	run(t, &source{latency: latency}, 1<<30, 1<<30, func(f fixture) {
+		begun := time.Now()
+		f.pass(0, 256*mib, 128*kib)
+		if waits := time.Since(begun) / latency; waits > 7 {
+			t.Errorf("256 MiB took %d round trips", waits)
+		}
+	})
+}
+
+// TestAStreamThatEndsWastesInProportion to what it read, wherever it ends and
+// however often it had to wait.
+func TestAStreamThatEndsWastesInProportion(t *testing.T) {
+	for _, read := range []int64{mib, 3 * mib, 10 * mib, 40 * mib} {
+		run(t, &source{latency: 25 * time.Millisecond, perSecond: 10e6}, 1<<30, 1<<30, func(f fixture) {
+			f.pass(0, read, 128*kib)
+			if _, bytes := f.src.sent(); bytes > (1+growth)*read+minFetch {
+				t.Errorf("%d bytes fetched for %d", bytes, read)
+			}
+		})
+	}
+}
+
+// TestTwoStreamsHaveTwoWindows: each fetches in large requests, and nothing
+// twice. How far ahead they are depends on which of them had to wait.
 func TestTwoStreamsHaveTwoWindows(t *testing.T) {
 	run(t, &source{latency: time.Millisecond}, 256*mib, 512*mib, func(f fixture) {
 		for off := int64(0); off < 32*mib; off += 128 * kib {
@@ -292,7 +321,13 @@ func TestTwoStreamsHaveTwoWindows(t *testing.T) {
 			f.read(128*mib+off, 128*kib)
 		}
 		requests, bytes := f.src.sent()
-		if bytes > 2*(32+32+1)*mib || int64(len(requests)) > bytes/minFetch+4 {
+		slices.SortFunc(requests, func(a, b request) int { return cmp.Compare(a.off, b.off) })
+		for i := 1; i < len(requests); i++ {
+			if last := requests[i-1]; last.off+last.n > requests[i].off {
+				t.Errorf("%v and %v overlap", last, requests[i])
+			}
+		}
+		if int64(len(requests)) > bytes/minFetch+4 || bytes > 2*(1+growth)*32*mib {
 			t.Errorf("%d requests of %d bytes for two streams of 32 MiB", len(requests), bytes)
 		}
 	})

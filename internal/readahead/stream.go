@@ -8,11 +8,15 @@ import (
 const (
 	minWindow = 1 << 20
 
+	// growth is how many times what a stream has read it may fetch ahead. The
+	// read-ahead of mountpoint-s3 multiplies by eight.
+	growth = 4
+
 	// A window is fetched by this many GETs at the same time, of at least
 	// minFetch, below which latency costs more than transfer, and at most
 	// maxFetch bytes, above which a reader waits long for the first; then by
 	// more. Each GET costs as much processor time as some hundred KiB of content.
-	fetchesPerWindow = 8
+	fetchesPerWindow = 16
 	minFetch         = 1 << 20
 	maxFetch         = 8 << 20
 
@@ -58,16 +62,16 @@ func (s *stream) near(off int64) bool {
 	return off >= s.pos-reorder && off <= s.pos+reorder
 }
 
-// grow makes the window larger, once for each window that was read: as large as
-// twice what the stream has read, so that a stream that ends has not fetched
-// much more than it wanted, and over a long line the window is full after some
-// six round trips.
+// grow makes the window larger, once for each window that was read: growth times
+// what the stream has read, so that what a stream that ends has fetched in vain
+// is in proportion to what it wanted, and over a long line the window is full
+// after some six round trips.
 func (s *stream) grow(maxWindow int64) {
 	if s.pos < s.growAt {
 		return
 	}
 	s.growAt = s.pos + s.window
-	s.window = min(2*max(s.window, s.pos-s.began), maxWindow)
+	s.window = min(growth*max(s.window, s.pos-s.began), maxWindow)
 }
 
 // fetchSize is the length of the stream's GETs.
