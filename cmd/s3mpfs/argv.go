@@ -9,22 +9,32 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// commandLine turns a command line in mount(8)'s way into the mount command's;
-// any other it gives back as it is:
+// commandLine turns a command line in mount(8)'s way into one of ours; any other
+// it gives back as it is:
 //
 //	mount.s3mpfs BUCKET MOUNTPOINT [-sfnv] [-N namespace] [-t type] [-o options]
 //	s3mpfs BUCKET MOUNTPOINT -o options
+//	umount.s3mpfs MOUNTPOINT [-flnrv] [-N namespace] [-t type]
 //
-// The first is how mount(8) calls its helpers, the second how mount.fuse3 does.
+// The first is how mount(8) calls its helpers, the second how mount.fuse3 does,
+// the third how umount(8) calls its own.
 func commandLine(root *cobra.Command, argv []string) (args []string, err error) {
 	name, args := filepath.Base(argv[0]), argv[1:]
 	switch {
-	case name == "mount.s3mpfs" || strings.HasPrefix(name, "mount.fuse") && strings.HasSuffix(name, ".s3mpfs"):
+	case isHelper(name, "mount"):
 		return helperArgs(args)
+	case isHelper(name, "umount"):
+		return append([]string{umount8}, args...), nil
 	case len(args) > 2 && !strings.HasPrefix(args[0], "-") && slices.ContainsFunc(args, isOptions) && !isCommand(root, args[0]):
 		return append([]string{"mount"}, args...), nil
 	}
 	return args, nil
+}
+
+// isHelper tells whether name is one by which mount(8) or umount(8) finds this
+// program.
+func isHelper(name, of string) bool {
+	return name == of+".s3mpfs" || strings.HasPrefix(name, of+".fuse") && strings.HasSuffix(name, ".s3mpfs")
 }
 
 func isOptions(arg string) bool { return strings.HasPrefix(arg, "-o") }

@@ -2,7 +2,7 @@
 //
 // Files here: one for each sub-command (mount.go, umount.go, status.go,
 // uploads*.go, version.go), the mount's flags (flags.go, check.go) and mount(8)'s
-// (argv.go, options.go), the way into the background (background.go), and the
+// (argv.go, options.go, umount8.go), the way into the background (background.go), and the
 // life of a mount (serve.go, session.go) with what watches it (observe.go,
 // history.go, web.go, leftovers.go, notify.go).
 package main

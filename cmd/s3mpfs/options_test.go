@@ -85,6 +85,8 @@ func TestCommandLine(t *testing.T) {
 		{"/sbin/mount.fuse.s3mpfs films /mnt -o rw,_netdev", "mount films /mnt --options rw,_netdev"},
 		{"mount.fuse3.s3mpfs films /mnt -n -sv -t fuse.s3mpfs -N 5 -o ro -o uid=1", "mount films /mnt --options ro --options uid=1"},
 		{"mount.s3mpfs -h", "mount --help"},
+		{"/sbin/umount.s3mpfs /mnt", "umount8 /mnt"},
+		{"/sbin/umount.fuse.s3mpfs /mnt -n -t fuse.s3mpfs", "umount8 /mnt -n -t fuse.s3mpfs"},
 	} {
 		got, err := commandLine(newRootCommand(), strings.Fields(c.argv))
 		if err != nil || !slices.Equal(got, strings.Fields(c.want)) {

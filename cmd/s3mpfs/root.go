@@ -25,7 +25,7 @@ Exit codes of every command:
 		SilenceErrors: true, // main prints them, once
 		SilenceUsage:  true,
 	}
-	root.AddCommand(newMountCommand(), newUmountCommand(), newStatusCommand(), newUploadsCommand(), newVersionCommand(), newManCommand())
+	root.AddCommand(newMountCommand(), newUmountCommand(), newStatusCommand(), newUploadsCommand(), newVersionCommand(), newManCommand(), newUmount8Command())
 	root.SetFlagErrorFunc(flagError)
 	return root
 }

@@ -73,6 +73,9 @@ func (s *session) End() <-chan struct{} {
 	return s.ended
 }
 
+// Ended implements control.Mount.
+func (s *session) Ended() <-chan struct{} { return s.ended }
+
 // tell tells the service manager, if there is one.
 func (s *session) tell(state string) {
 	if err := s.manager.tell(state); err != nil {

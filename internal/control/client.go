@@ -46,7 +46,17 @@ func (c *Client) Status(ctx context.Context) (Status, error) {
 // now and then, and returns when the mount is gone. A ctx that ends gives up
 // waiting; the serving process goes on.
 func (c *Client) Umount(ctx context.Context, report func(Progress)) (Outcome, error) {
-	answer, err := c.do(ctx, http.MethodPost, "/umount")
+	return c.follow(ctx, http.MethodPost, report)
+}
+
+// Await is Umount for a mount that somebody else ends. It calls report for the
+// first time when the outcome cannot be missed any more.
+func (c *Client) Await(ctx context.Context, report func(Progress)) (Outcome, error) {
+	return c.follow(ctx, http.MethodGet, report)
+}
+
+func (c *Client) follow(ctx context.Context, method string, report func(Progress)) (Outcome, error) {
+	answer, err := c.do(ctx, method, "/umount")
 	if err != nil {
 		return Outcome{}, err
 	}

@@ -4,6 +4,7 @@
 //	GET  /status   one Status
 //	POST /umount   a stream of Events, one JSON object a line, the last with
 //	               the Outcome; the mount is gone when that line is sent
+//	GET  /umount   the same, once somebody else ends the mount
 //
 // The socket's name follows from the mount point, so that a command finds it
 // without asking anybody; see [Find].
@@ -19,6 +20,8 @@ type Mount interface {
 	// End begins to complete every file and to unmount, if that has not begun
 	// yet. The channel is closed when it is over.
 	End() <-chan struct{}
+	// Ended is the channel that End gives; it begins nothing.
+	Ended() <-chan struct{}
 	// Outcome is what End came to; valid once its channel is closed.
 	Outcome() Outcome
 }

@@ -49,6 +49,8 @@ func (m *stepMount) End() <-chan struct{} {
 	return m.ended
 }
 
+func (m *stepMount) Ended() <-chan struct{} { return m.ended }
+
 func (m *stepMount) Outcome() Outcome { return m.outcome }
 
 var _ Mount = (*stepMount)(nil)
@@ -100,6 +102,26 @@ func TestUmountReportsWhatIsLeftAndTheOutcome(t *testing.T) {
 	steps := []Progress{{FilesLeft: 2, BytesLeft: 60}, {FilesLeft: 1}, {}}
 	if !reflect.DeepEqual(progress, steps) {
 		t.Errorf("progress was %v, want %v", progress, steps)
+	}
+}
+
+// TestAwaitBeginsNothing, and tells how the mount ended when somebody else has
+// ended it.
+func TestAwaitBeginsNothing(t *testing.T) {
+	want := Outcome{Failed: []Failure{{"b", "EIO"}}}
+	m := newStepMount(want)
+	_, c := serve(t, m)
+	var reports int
+	got, err := c.Await(t.Context(), func(p Progress) {
+		if reports++; reports == 1 {
+			if p != (Progress{FilesLeft: 2, BytesLeft: 60}) {
+				t.Errorf("something was done before anybody ended the mount: %+v", p)
+			}
+			m.End()
+		}
+	})
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, %v; want %+v", got, err, want)
 	}
 }
 

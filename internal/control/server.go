@@ -69,30 +69,29 @@ func (s *Server) handler(m Mount) http.Handler {
 		// A client that went away is the only way for this to fail.
 		_ = json.NewEncoder(w).Encode(m.Status())
 	})
-	mux.HandleFunc("POST /umount", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/x-ndjson")
-		send := events(w)
-		follow(m, func(p Progress) { send(Event{Progress: &p}) })
-		outcome := m.Outcome()
-		send(Event{Outcome: &outcome})
-	})
+	mux.HandleFunc("POST /umount", func(w http.ResponseWriter, _ *http.Request) { tell(w, m, m.End()) })
+	mux.HandleFunc("GET /umount", func(w http.ResponseWriter, _ *http.Request) { tell(w, m, m.Ended()) })
 	return mux
 }
 
-// follow ends the mount and reports what is left until that is over. A client
+// tell streams what is left until the mount has ended, and the outcome. A client
 // that goes away does not stop what it began.
-func follow(m Mount, report func(Progress)) {
-	ended := m.End()
+func tell(w http.ResponseWriter, m Mount, ended <-chan struct{}) {
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	send := events(w)
 	tick := time.NewTicker(progressEvery)
 	defer tick.Stop()
-	for {
-		report(m.Status().Left())
+	for over := false; !over; {
+		left := m.Status().Left()
+		send(Event{Progress: &left})
 		select {
 		case <-ended:
-			return
+			over = true
 		case <-tick.C:
 		}
 	}
+	outcome := m.Outcome()
+	send(Event{Outcome: &outcome})
 }
 
 // events sends one event a line, at once.

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/s3mpfs/s3mpfs/internal/s3op"
 )
 
 // helped mounts b by a command that returns when the mount is there, gives its
@@ -62,6 +64,65 @@ func TestMountHelper(t *testing.T) {
 				t.Errorf("%v, %v", info.Mode(), err)
 			}
 		})
+	}
+}
+
+// umount8 is the program by a name that umount(8) calls.
+func (m *mount) umount8(args ...string) *exec.Cmd {
+	m.t.Helper()
+	link := filepath.Join(m.t.TempDir(), "umount.fuse.s3mpfs")
+	if err := os.Symlink(binary, link); err != nil {
+		m.t.Fatal(err)
+	}
+	cmd := m.command(append([]string{m.dir, "-t", "fuse.s3mpfs"}, args...)...)
+	cmd.Path, cmd.Args[0] = link, link
+	return cmd
+}
+
+// TestUmountHelper: umount(8) waits until every file is in S3, tells what is not,
+// and leaves a mount alone that somebody uses.
+func TestUmountHelper(t *testing.T) {
+	t.Parallel()
+	m, proxy, let := holding(t)
+	m.sh(`for i in 1 2 3; do echo $i > $MNT/$i; done`)
+	if err := proxy.AwaitStruck(t.Context(), 3); err != nil {
+		t.Fatal(err)
+	}
+	used := m.open("1", os.O_RDONLY)
+	if code, output := m.runCommand(m.umount8()); code != exitMountpoint || !strings.Contains(output, "busy") || !mounted(m.dir) {
+		t.Errorf("of a mount in use: exit code %d: %s", code, output)
+	}
+	m.close(used)
+	umount := start(t, m.umount8())
+	m.eventually("nothing is mounted", func() bool { return !mounted(m.dir) })
+	umount.waits(t)
+	let()
+	if err := <-umount.ended; err != nil {
+		t.Error(err)
+	}
+	for _, name := range []string{"1", "2", "3"} {
+		m.wantObject(name, []byte(name+"\n"))
+	}
+}
+
+// TestUmountHelperTells of a file that cannot be completed.
+func TestUmountHelperTells(t *testing.T) {
+	t.Parallel()
+	m, proxy := counted(t, "--write-behind")
+	proxy.Set(denied(s3op.PutObject))
+	m.sh(`echo x > $MNT/victim`)
+	if code, output := m.runCommand(m.umount8()); code != exitNotDurable || !strings.Contains(output, "/victim") {
+		t.Errorf("exit code %d: %s", code, output)
+	}
+}
+
+// TestUmountHelperInHaste does not wait.
+func TestUmountHelperInHaste(t *testing.T) {
+	t.Parallel()
+	m, _, _ := holding(t)
+	m.sh(`echo x > $MNT/f`)
+	if code, output := m.runCommand(m.umount8("-l")); code != 0 || mounted(m.dir) || m.exists("f") {
+		t.Errorf("exit code %d: %s", code, output)
 	}
 }
 
