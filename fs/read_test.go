@@ -8,6 +8,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/s3mpfs/s3mpfs/fs"
+	"github.com/s3mpfs/s3mpfs/internal/s3fake"
 	"github.com/s3mpfs/s3mpfs/internal/s3op"
 )
 
@@ -27,7 +29,7 @@ func TestASequentialReadFetchesEachByteOnce(t *testing.T) {
 	}
 }
 
-// TestSmallRandomReadsCostOneGETEach, also where the file is large and the reads
+// TestSmallRandomReadsCostOneGETEach, of the page that is asked for, also where the file is large and the reads
 // follow each other closely.
 func TestSmallRandomReadsCostOneGETEach(t *testing.T) {
 	m := mount(t, settings{})
@@ -45,8 +47,28 @@ func TestSmallRandomReadsCostOneGETEach(t *testing.T) {
 			}
 		}
 	})
-	if n[s3op.GetObject] != 50 {
-		t.Errorf("50 reads cost %v", n)
+	var counts s3fake.Counts
+	m.call("Counts", None{}, &counts)
+	if n[s3op.GetObject] != 50 || counts.Downloaded != 50*int64(len(p)) {
+		t.Errorf("50 reads cost %v and %d bytes", n, counts.Downloaded)
+	}
+}
+
+// TestWritesAreLargeRequests: what a program writes comes as it is, up to 1 MiB,
+// past the page cache.
+func TestWritesAreLargeRequests(t *testing.T) {
+	m := mount(t, settings{Options: fs.Options{Debug: true}})
+	for script, want := range map[string]int{
+		`dd if=/dev/zero of=f bs=1M count=24 status=none`: 24,
+		`dd if=/dev/zero of=f bs=4M count=6 status=none`:  24,
+		`head -c 24M /dev/zero > "$TMP"; cp "$TMP" f`:     24, // it asks how much is good
+		`dd if=/dev/zero of=f bs=1K count=24 status=none`: 24,
+	} {
+		m.call("Forget", None{}, &None{})
+		m.sh(`TMP=` + t.TempDir() + `/src; ` + script)
+		if n := strings.Count(m.log(), ": WRITE "); n != want {
+			t.Errorf("%s: %d WRITE requests, want %d", script, n, want)
+		}
 	}
 }
 

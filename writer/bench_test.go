@@ -34,7 +34,7 @@ func (s *discarding) CompleteMultipartUpload(_ context.Context, u writer.Upload,
 }
 
 // startDiscarding starts an engine over a store that discards.
-func startDiscarding(b *testing.B, o writer.Options) (*writer.Engine, *discarding) {
+func startDiscarding(b testing.TB, o writer.Options) (*writer.Engine, *discarding) {
 	store := &discarding{}
 	e, err := writer.New(store, o)
 	if err != nil {
@@ -80,6 +80,35 @@ func writeFiles(b *testing.B, e *writer.Engine, store *discarding, p []byte) {
 	}
 	b.ReportMetric(float64(mallocs()-before)/float64(store.parts.Load()), "allocs/part")
 }
+
+// TestAStreamAllocatesNothingPerWrite: what a part costs beyond the blocks it
+// lies in does not depend on how many writes it came in.
+func TestAStreamAllocatesNothingPerWrite(t *testing.T) {
+	e, store := startDiscarding(t, writer.Options{})
+	for _, size := range []int{4 << 10, 128 << 10} {
+		f := e.Create("key", writer.FileOptions{})
+		p := make([]byte, size)
+		stream := func(bytes int) {
+			for range bytes / size {
+				if _, err := f.Write(p); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		stream(100 << 20) // the pools are filled
+		before, parts := mallocs(), store.parts.Load()
+		stream(500 << 20)
+		each := float64(mallocs()-before) / float64(store.parts.Load()-parts)
+		t.Logf("writes of %d bytes: %.1f allocations a part", size, each)
+		if each > mostAllocs {
+			t.Errorf("writes of %d bytes: %.1f allocations a part, want at most %d", size, each, mostAllocs)
+		}
+		closeFile(t, f)
+	}
+}
+
+// mostAllocs of a part of 10 MiB, which comes in 80 writes at least.
+const mostAllocs = 60
 
 func mallocs() uint64 {
 	var m runtime.MemStats

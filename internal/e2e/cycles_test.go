@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"sync"
 	"testing"
+
+	"github.com/s3mpfs/s3mpfs/internal/s3discard"
 )
 
 // held is what a mount's process holds.
@@ -34,7 +36,7 @@ func (m *mount) held(address string) held {
 func TestCycles(t *testing.T) {
 	t.Parallel()
 	address := freeAddress(t)
-	m := discarding(t, "--metrics-addr", address)
+	m, _ := discarding(t, s3discard.Options{}, "--metrics-addr", address)
 	m.cycle(800)
 	m.atRest(address)
 	before := m.held(address)

@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"os"
 	"testing"
+
+	"github.com/s3mpfs/s3mpfs/internal/s3op"
 )
 
 func TestReadBack(t *testing.T) {
@@ -37,6 +39,26 @@ func TestRandomReads(t *testing.T) {
 		}
 		if want := content[off:min(off+n, len(content))]; !bytes.Equal(p[:got], want) {
 			t.Fatalf("read of %d at %d: %s", n, off, difference(p[:got], want))
+		}
+	}
+}
+
+// TestRepeatedReads come from the kernel's page cache as long as the object is
+// the same, which each open asks.
+func TestRepeatedReads(t *testing.T) {
+	t.Parallel()
+	m, proxy := counted(t, "--metadata-ttl", "0s")
+	for i := range byte(2) {
+		content := random(i, 5*mib+7)
+		m.put("f", content)
+		m.local("src", content)
+		for again := range 3 {
+			proxy.ResetCounts()
+			m.sh(`cmp src $MNT/f`)
+			counts := proxy.Counts()
+			if fetched := counts[s3op.GetObject].Out; again == 0 && fetched != int64(len(content)) || again > 0 && fetched != 0 {
+				t.Errorf("read %d of version %d fetched %d bytes: %v", again, i, fetched, counts)
+			}
 		}
 	}
 }
