@@ -95,10 +95,29 @@ func (m *posixModel) steps() map[string]func(*rapid.T) {
 func (m *posixModel) step(do func()) func(*rapid.T) {
 	return func(t *rapid.T) {
 		m.t = t
-		hung := time.AfterFunc(time.Minute, func() { _ = m.process.Signal(unix.SIGQUIT) })
-		defer hung.Stop()
+		defer m.watch()()
 		do()
 	}
+}
+
+// watch ends the mount after a minute, unless done is called before. The minute
+// is counted in ticks: a machine that stands still for that long, and comes back
+// with all its clocks ahead, has not given anybody time to end.
+func (m *posixModel) watch() (done func()) {
+	ended := make(chan struct{})
+	go func() {
+		tick := time.NewTicker(5 * time.Second)
+		defer tick.Stop()
+		for range 12 {
+			select {
+			case <-ended:
+				return
+			case <-tick.C:
+			}
+		}
+		_ = m.process.Signal(unix.SIGQUIT)
+	}()
+	return func() { close(ended) }
 }
 
 func (m *posixModel) must(err error) {
