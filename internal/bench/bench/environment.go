@@ -22,10 +22,13 @@ type environment struct {
 
 var environments = []environment{
 	{name: "http", title: "plain http on loopback", floors: []int{8}},
-	{name: "https", title: "https on loopback", secure: true, floors: []int{8}, leave: []string{"dd", "write-behind", "random"}},
+	{name: "https", title: "https on loopback", secure: true, floors: []int{8}, leave: []string{"random"}},
 	{name: "slow", title: "25 ms before each answer, 90 MB/s for each connection",
 		flags: []string{"-latency", "25ms", "-bandwidth", "90000000"}, floors: []int{8, 16, 32},
 		leave: []string{"dd", "small", "random"}},
+	{name: "far", title: "150 ms before each answer, 90 MB/s for each connection",
+		flags: []string{"-latency", "150ms", "-bandwidth", "90000000"}, floors: []int{16, 64},
+		leave: []string{"dd", "cp4", "small", "write-behind", "random"}},
 }
 
 // measure runs the scenarios of an environment.
