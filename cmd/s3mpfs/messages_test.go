@@ -65,3 +65,13 @@ func TestUnknownProfile(t *testing.T) {
 		t.Errorf("exit code %d: %v", exitCode(err), err)
 	}
 }
+
+func TestCommandsThatAreAlike(t *testing.T) {
+	for line, alike := range map[string]string{"moutn films /mnt": "mount", "umout /mnt": "mount or umount", "uploads lst films": "list"} {
+		root := newRootCommand()
+		root.SetArgs(strings.Fields(line))
+		if err := root.Execute(); exitCode(err) != exitUsage || !strings.Contains(err.Error(), "did you mean "+alike+"?") {
+			t.Errorf("%s: exit code %d: %v", line, exitCode(err), err)
+		}
+	}
+}

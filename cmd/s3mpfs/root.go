@@ -63,6 +63,7 @@ func knownCommand(c *cobra.Command, args []string) error {
 		return nil
 	}
 	err := fmt.Errorf("unknown command %q", args[0])
+	c.SuggestionsMinimumDistance = 2 // as cobra has it where it suggests by itself
 	if alike := c.SuggestionsFor(args[0]); len(alike) > 0 {
 		err = fmt.Errorf("%w: did you mean %s?", err, strings.Join(alike, " or "))
 	}

@@ -32,7 +32,7 @@ func RuntimeDir() (string, error) {
 		}
 		errs = append(errs, err)
 	}
-	return "", fmt.Errorf("no folder for the control socket: %w", errors.Join(errs...))
+	return "", fmt.Errorf("no folder for the control socket: %w\nset XDG_RUNTIME_DIR to a folder of your own with mode 0700", errors.Join(errs...))
 }
 
 func runtimeDirs(uid int, xdg string) []string {

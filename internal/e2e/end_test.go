@@ -6,6 +6,9 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/s3mpfs/s3mpfs/internal/faultproxy"
+	"github.com/s3mpfs/s3mpfs/internal/s3op"
 )
 
 // TestEndWithOpenFiles ends the mount, in every way there is, with a file of
@@ -159,4 +162,31 @@ func TestStaleMount(t *testing.T) {
 	if mounted(dead.dir) {
 		t.Error("still mounted")
 	}
+}
+
+// TestAbandonedUmount: while `s3mpfs umount` completes the files, the process gets
+// signals. The first says the same again; the second gives up, and nobody is told
+// that all is durable.
+func TestAbandonedUmount(t *testing.T) {
+	t.Parallel()
+	b := newBucket(t, all.versitygw(t))
+	proxy := b.behindProxy()
+	m := b.mount()
+	f := m.create("f")
+	m.write(f, []byte("lost"))
+	proxy.Set(faultproxy.Rule{Operation: s3op.PutObject, Times: faultproxy.Always, Action: faultproxy.Hold})
+	x := onTerminal(t, m.command("umount", m.dir), 24, 80)
+	x.await("1 file to complete")
+	m.signal(syscall.SIGTERM)
+	m.eventually("the first signal is heard", func() bool { return m.logged("a second signal abandons them") })
+	m.signal(syscall.SIGTERM)
+	if code := x.end(); code != exitNotDurable || !strings.Contains(x.text(), "before it could say that everything is durable") {
+		t.Errorf("umount: exit code %d: %q", code, x.text())
+	}
+	m.wait()
+	if code := m.cmd.ProcessState.ExitCode(); code != exitNotDurable {
+		t.Errorf("the mount's exit code is %d", code)
+	}
+	m.wantLog("abandoned", "path=/f")
+	f.Close()
 }

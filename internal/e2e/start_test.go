@@ -37,6 +37,7 @@ func TestMountThatCannotBe(t *testing.T) {
 		"a file":               {[]string{b.b.Name, full + "/file"}, "", exitMountpoint, "not a folder"},
 		"a full folder":        {[]string{b.b.Name, full}, "", exitMountpoint, "not empty"},
 		"a wrong key":          {[]string{b.b.Name, free}, "AWS_SECRET_ACCESS_KEY=wrong", exitBucket, "AWS_SECRET_ACCESS_KEY"},
+		"an unknown key":       {[]string{b.b.Name, free}, "AWS_ACCESS_KEY_ID=nobody", exitBucket, "AWS_ACCESS_KEY_ID"},
 		"nobody at the server": {[]string{"--endpoint-url", "http://127.0.0.1:1", b.b.Name, free}, "", exitBucket, "127.0.0.1:1"},
 	} {
 		for _, where := range [][]string{{"mount"}, {"mount", "-f"}} {

@@ -60,7 +60,7 @@ func (s *Store) advice(e *writer.StoreError) string {
 	switch e.Code {
 	case "NoSuchBucket", "NotFound":
 		return fmt.Sprintf("There is no bucket %q at %s: check its name, --endpoint-url and --region.", s.cfg.Bucket, s.endpoint())
-	case "InvalidAccessKeyId":
+	case "InvalidAccessKeyId", "InvalidClientTokenId", "XAdminUserNotFound": // versitygw's
 		return fmt.Sprintf("%s does not know this access key: check --profile and AWS_ACCESS_KEY_ID, and whether --endpoint-url is the store they belong to.", s.endpoint())
 	case "SignatureDoesNotMatch":
 		return "The secret access key does not belong to the access key: check --profile and AWS_SECRET_ACCESS_KEY."

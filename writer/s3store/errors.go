@@ -55,6 +55,7 @@ var codes = map[string]struct {
 	"RequestExpired":               {writer.ErrCredentials, renewAndRetry},
 	"TokenRefreshRequired":         {writer.ErrCredentials, renewAndRetry},
 	"InvalidAccessKeyId":           {writer.ErrCredentials, renewAndLook},
+	"XAdminUserNotFound":           {writer.ErrCredentials, renewAndLook},
 	"SignatureDoesNotMatch":        {writer.ErrCredentials, renewAndLook},
 	"RequestTimeTooSkewed":         {writer.ErrCredentials, renewAndLook}, // the SDK learns the store's time
 	"AuthorizationHeaderMalformed": {writer.ErrCredentials, none},
