@@ -104,11 +104,13 @@ func (l *listing) fillingLocked() bool {
 }
 
 // worthRenewing tells whether to read the directory again rather than ask for
-// single names: it is being filled and it is short.
+// single names: it is being filled, and it is short or so fast that as many
+// names come again.
 func (l *listing) worthRenewing() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.tree.o.MetadataTTL > 0 && l.fillingLocked() && len(l.pages)+len(l.changed)/pageSize <= 10
+	pages := len(l.pages) + len(l.changed)/pageSize
+	return l.tree.o.MetadataTTL > 0 && l.fillingLocked() && pages <= max(10, len(l.changed)/10) && pages <= maxPages
 }
 
 // page gives page i, asking S3 if need be, or nil after the end.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/s3mpfs/s3mpfs/internal/s3fake"
 	"github.com/s3mpfs/s3mpfs/writer"
@@ -43,5 +44,36 @@ func TestAPageThatWasGivenUp(t *testing.T) {
 	}
 	if found[""] > 0 || found[key(7)[2:]] == 0 || found[key(names - 1)[2:]] == 0 {
 		t.Errorf("%d names", len(found))
+	}
+}
+
+// A directory that this mount fills is read again for as long as that costs less
+// than to ask for each name.
+func TestWorthRenewing(t *testing.T) {
+	tree := &Tree{o: Options{}.withDefaults(), listings: map[string]*listing{}}
+	for _, c := range []struct {
+		pages, changed int
+		worth          bool
+	}{{0, 10, true}, {10, 10, true}, {11, 10, false}, {11, 200, true}, {50, 200, false}, {50, 10_000, true}, {0, 60_000, true}, {100, 60_000, false}} {
+		l := tree.newListing("d/")
+		l.pages, l.complete, l.lastOwn = make([]*page, c.pages), true, time.Now()
+		for i := range c.changed {
+			l.changed[fmt.Sprint(i)] = &change{}
+		}
+		if got := l.worthRenewing(); got != c.worth {
+			t.Errorf("%d pages, of which it has changed %d names: %v", c.pages, c.changed, got)
+		}
+	}
+}
+
+// What this mount does to names is forgotten when it is more than a listing holds.
+func TestChangedNamesAreBounded(t *testing.T) {
+	tree := &Tree{o: Options{}.withDefaults(), listings: map[string]*listing{}}
+	tree.emptyListing("d/")
+	for i := range maxChanged + 1 {
+		tree.note(fmt.Sprint("d/", i), entry{}, false)
+	}
+	if l := tree.knownListing("d/"); l != nil {
+		t.Errorf("%d names are remembered", len(l.changed))
 	}
 }

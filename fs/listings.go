@@ -11,9 +11,8 @@ const (
 	maxRemembered = 256
 	// maxListings bounds their number.
 	maxListings = 1024
-	// maxChanged bounds the names in one that this mount has changed, at some
-	// 600 bytes each.
-	maxChanged = 64 << 10
+	// maxChanged bounds the names in one that this mount has changed.
+	maxChanged = maxPages * pageSize
 )
 
 // listingOf gives the listing by which to read a directory from its start: the
