@@ -193,6 +193,22 @@ func TestAttributesAroundWrites(t *testing.T) {
 	}
 }
 
+// ls and stat show one time, be it a listing that told of the object, in
+// thousandths of a second, or a HEAD, in whole seconds.
+func TestOneTimeWhoeverTellsIt(t *testing.T) {
+	m := mount(t, settings{})
+	for i := range 5 {
+		m.set(fmt.Sprint("d/", i), "")
+		m.set(fmt.Sprint("sub", i, "/"), "")
+	}
+	stat := m.sh(`stat -c '%n %.9Y' d/* sub*`)
+	m.remount(settings{})
+	m.sh(`stat d/0 d/1 sub0`)
+	if ls := m.sh(`ls -l . d > /dev/null; stat -c '%n %.9Y' d/* sub*`); ls != stat {
+		t.Errorf("stat shows\n%sand ls\n%s", stat, ls)
+	}
+}
+
 // A failure to store attributes is told, and the file shows what S3 has.
 func TestLateAttributesFail(t *testing.T) {
 	m := mount(t, settings{Options: fs.Options{QuietTime: time.Millisecond}})
