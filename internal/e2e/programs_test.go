@@ -11,6 +11,17 @@ func TestPrograms(t *testing.T) {
 			seq 1000 > $D/text
 			sed 's/7/seven/' $D/text > $D/.text.swp; mv $D/.text.swp $D/text
 			cp $D/text $D/text~; seq 2000 > $D/text`},
+		{"editors that keep the old file", `
+			seq 1000 > $D/text
+			for i in 1 2 3; do
+				ln -s someone@somewhere.123 $D/.#text; echo $i > $D/#text#; mv $D/text $D/text~
+				seq $i 1000 > $D/text; sync $D/text; chmod --reference=$D/text~ $D/text; rm $D/.#text $D/#text#
+			done
+			set -C; echo > $D/.text.swp; if echo > $D/.text.swp; then exit 1; fi; rm $D/.text.swp`},
+		{"locks", `mkdir $D/lock; if mkdir $D/lock; then exit 1; fi; rmdir $D/lock
+			exec 9> $D/locked; flock -n 9; if flock -n $D/locked true; then exit 1; fi; exec 9>&-; flock -n $D/locked true`},
+		{"links", `cd $D; mkdir d; echo x > d/f; ln -s d now; cat now/f; ln -sfn nowhere now; if cat now/f; then exit 1; fi; ln -sf d/f now; cat now
+			ln -s a b; ln -s b a; if cat a; then exit 1; fi; mv now then; cp -P then again; readlink again; touch -h -d @5 then; test $(stat -c %Y then) = 5; rm a b then again`},
 		{"sed -i", `seq 100000 > $D/text; sed -i 's/5/five/g' $D/text; sed -i.bak 2d $D/text`},
 		{"sort -o", `seq 200000 | shuf --random-source=/dev/zero > $D/text; sort -n -o $D/text $D/text`},
 		{"split and cat", `head -c 25000000 /dev/zero | tr '\0' x > $D/all; split -b 4M $D/all $D/part.; cat $D/part.* > $D/again; cmp $D/all $D/again`},
