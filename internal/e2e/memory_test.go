@@ -30,7 +30,9 @@ func discarding(t *testing.T, o s3discard.Options, flags ...string) (*mount, *s3
 // wantMemory checks the most memory that the process ever had resident.
 func (m *mount) wantMemory(most int64) {
 	m.t.Helper()
-	if peak := m.memory("VmHWM:"); peak > most {
+	peak := m.memory("VmHWM:")
+	m.t.Logf("resident memory was %d MiB", peak/mib)
+	if peak > most {
 		m.t.Errorf("resident memory was %d MiB, want at most %d", peak/mib, most/mib)
 	}
 }
