@@ -112,7 +112,7 @@ func (m *served) mount(runtimeDir string, ready func() error) error {
 	socket, err := control.Serve(runtimeDir, m.settings.mountpoint, s)
 	if err == nil {
 		s.unlist = sync.OnceValue(func() error { return errors.Join(socket.Unlink(), release()) })
-		defer m.closeSocket(socket)
+		defer m.closeSocket(socket, s)
 		err = m.complete()
 	}
 	if err == nil {
@@ -157,7 +157,10 @@ func (m *served) lookForLeftovers(since time.Time) (stop func()) {
 // be sent.
 const closeSocketWithin = 5 * time.Second
 
-func (m *served) closeSocket(socket *control.Server) {
+func (m *served) closeSocket(socket *control.Server, s *session) {
+	if s.abandoned {
+		return // the end of the process is the answer
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), closeSocketWithin)
 	defer cancel()
 	if err := socket.Close(ctx); err != nil {

@@ -55,6 +55,8 @@ type session struct {
 	// failed files are aborted.
 	release func() error
 
+	abandoned bool // by a second signal; nobody waits for the outcome any more
+
 	begin   sync.Once
 	ending  atomic.Bool
 	ended   chan struct{}   // closed once outcome is set
@@ -277,6 +279,7 @@ func (s *session) conclude() error {
 
 // abandon ends without waiting for S3 and logs what is lost by that.
 func (s *session) abandon(sig os.Signal) error {
+	s.abandoned = true
 	lost := 0
 	for _, f := range s.files() {
 		if f.Dirty {

@@ -110,7 +110,8 @@ func (u *uploadsCall) open() (*s3store.Store, error) {
 // leftUpload is an upload with the parts that the store holds of it.
 type leftUpload struct {
 	writer.Upload
-	parts []writer.Part
+	parts   []writer.Part
+	unknown error // why the parts cannot be told, nil if they can
 }
 
 // size is in bytes.
@@ -133,9 +134,12 @@ func (c choiceOfUploads) find(ctx context.Context, store uploadStore) ([]leftUpl
 	for i, u := range uploads {
 		group.Go(func() error {
 			parts, err := store.ListParts(ctx, u)
-			found[i] = leftUpload{u, parts}
-			if errors.Is(err, writer.ErrNoSuchUpload) {
+			found[i] = leftUpload{Upload: u, parts: parts}
+			switch {
+			case errors.Is(err, writer.ErrNoSuchUpload):
 				found[i].ID, err = "", nil // ended meanwhile
+			case errors.Is(err, writer.ErrAccess): // another's, or s3:ListMultipartUploadParts is missing
+				found[i].unknown, err = err, nil
 			}
 			return err
 		})

@@ -48,6 +48,9 @@ func (u *uploadsCall) completeUpload(ctx context.Context, store uploadStore) err
 	if err != nil {
 		return err
 	}
+	if upload.unknown != nil {
+		return upload.unknown
+	}
 	old, err := presentObject(ctx, store, upload.Key)
 	if err != nil {
 		return err

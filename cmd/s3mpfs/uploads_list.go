@@ -1,10 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"text/tabwriter"
 	"time"
 
@@ -60,11 +63,26 @@ func (u *uploadsCall) listUploads(ctx context.Context, store uploadStore) error 
 	if err != nil {
 		return err
 	}
-	out := u.command.OutOrStdout()
+	out, print := u.command.OutOrStdout(), printUploads
 	if u.json {
-		return printUploadsJSON(out, found)
+		print = printUploadsJSON
 	}
-	return printUploads(out, found)
+	return errors.Join(print(out, found), untold(found))
+}
+
+// untold is an error where the parts of some uploads cannot be told.
+func untold(found []leftUpload) error {
+	var first error
+	n := 0
+	for _, u := range found {
+		if u.unknown != nil {
+			n, first = n+1, cmp.Or(first, u.unknown)
+		}
+	}
+	if n == 0 {
+		return nil
+	}
+	return fmt.Errorf("the parts of %s cannot be told: %w", english.Plural(n, "upload", "uploads"), first)
 }
 
 // uploadJSON is an upload for machines.
@@ -72,14 +90,18 @@ type uploadJSON struct {
 	Key       string    `json:"key"`
 	UploadID  string    `json:"upload_id"`
 	Initiated time.Time `json:"initiated"`
-	Parts     int       `json:"parts"`
-	Bytes     int64     `json:"bytes"`
+	Parts     *int      `json:"parts"` // null where they cannot be told
+	Bytes     *int64    `json:"bytes"`
 }
 
 func printUploadsJSON(out io.Writer, found []leftUpload) error {
 	encoder := json.NewEncoder(out)
 	for _, u := range found {
-		if err := encoder.Encode(uploadJSON{u.Key, u.ID, u.Initiated, len(u.parts), u.size()}); err != nil {
+		line := uploadJSON{Key: u.Key, UploadID: u.ID, Initiated: u.Initiated}
+		if n, bytes := len(u.parts), u.size(); u.unknown == nil {
+			line.Parts, line.Bytes = &n, &bytes
+		}
+		if err := encoder.Encode(line); err != nil {
 			return err
 		}
 	}
@@ -100,8 +122,11 @@ func printUploads(out io.Writer, found []leftUpload) error {
 	var total int64
 	for _, u := range found {
 		total += u.size()
-		fmt.Fprintf(table, "%s\t%d\t%s\t%s\t%s\n", u.Initiated.Local().Format(time.DateTime), len(u.parts),
-			size.Size(u.size()).About(), printable(u.Key), printable(u.ID))
+		parts, bytes := strconv.Itoa(len(u.parts)), size.Size(u.size()).About()
+		if u.unknown != nil {
+			parts, bytes = "?", "?"
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", u.Initiated.Local().Format(time.DateTime), parts, bytes, printable(u.Key), printable(u.ID))
 	}
 	if err := table.Flush(); err != nil {
 		return err

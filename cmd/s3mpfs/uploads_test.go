@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -31,6 +32,9 @@ func (l *heldUploads) ListUploads(context.Context, string) (list []writer.Upload
 }
 
 func (l *heldUploads) ListParts(_ context.Context, u writer.Upload) ([]writer.Part, error) {
+	if u.ID == "another's" {
+		return nil, writer.ErrAccess
+	}
 	for _, each := range l.uploads {
 		if each.ID == u.ID && each.ID != "ended" {
 			return each.parts, nil
@@ -74,7 +78,7 @@ func partsOf(sizes ...int64) (parts []writer.Part) {
 }
 
 func upload(key, id string, age time.Duration, parts ...writer.Part) leftUpload {
-	return leftUpload{writer.Upload{Key: key, ID: id, Initiated: time.Now().Add(-age)}, parts}
+	return leftUpload{Upload: writer.Upload{Key: key, ID: id, Initiated: time.Now().Add(-age)}, parts: parts}
 }
 
 func someUploads() *heldUploads {
@@ -127,7 +131,8 @@ func TestUploadsListJSON(t *testing.T) {
 		t.Fatal(err)
 	}
 	got.Initiated = got.Initiated.UTC()
-	if want := (uploadJSON{"raw/b", "b1", l.uploads[2].Initiated.Round(0).UTC(), 2, 20 * mib}); got != want {
+	parts, bytes := 2, int64(20*mib)
+	if want := (uploadJSON{"raw/b", "b1", l.uploads[2].Initiated.Round(0).UTC(), &parts, &bytes}); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 }
@@ -281,5 +286,34 @@ func TestPrintableQuotesWhatMovesTheCursor(t *testing.T) {
 		if got := printable(text); got != want {
 			t.Errorf("%q prints as %s", text, got)
 		}
+	}
+}
+
+// TestUploadsWhosePartsCannotBeTold are listed all the same, and the others with
+// them; the exit code tells. They can be aborted, but not completed.
+func TestUploadsWhosePartsCannotBeTold(t *testing.T) {
+	store := someUploads()
+	store.uploads = append(store.uploads, upload("raw/c", "another's", time.Hour))
+	for _, json := range []bool{false, true} {
+		u, shown := newCall(t, "films", "")
+		u.json = json
+		err := u.listUploads(t.Context(), store)
+		if !errors.Is(err, writer.ErrAccess) || !strings.Contains(err.Error(), "1 upload ") || !strings.Contains(shown.String(), "a1") {
+			t.Errorf("%v\n%s", err, shown)
+		}
+		if row := `"parts":null,"bytes":null`; json && strings.Count(shown.String(), row) != 1 {
+			t.Errorf("not once %s:\n%s", row, shown)
+		}
+		if fields := strings.Join(strings.Fields(shown.String()), " "); !json && !strings.Contains(fields, "? ? raw/c another's") {
+			t.Errorf("shown:\n%s", shown)
+		}
+	}
+	u, _ := newCall(t, "films/raw/c", "")
+	u.yes = true
+	if err := u.completeUpload(t.Context(), store); !errors.Is(err, writer.ErrAccess) {
+		t.Errorf("completed: %v", err)
+	}
+	if err := u.abortUploads(t.Context(), store); err != nil || !slices.Equal(store.aborted, []string{"another's"}) {
+		t.Errorf("%v, aborted %v", err, store.aborted)
 	}
 }

@@ -188,5 +188,8 @@ func TestAbandonedUmount(t *testing.T) {
 		t.Errorf("the mount's exit code is %d", code)
 	}
 	m.wantLog("abandoned", "path=/f")
+	if m.logged("did not end well") {
+		t.Error("it was waited for what nobody answers")
+	}
 	f.Close()
 }
