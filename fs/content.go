@@ -107,6 +107,7 @@ func (f *file) disarm(ctx context.Context) {
 	f.mu.Unlock()
 	if changed {
 		f.setLater()
+		_ = f.NotifyContent(-1, 0) // its attributes alone: the kernel believes in the old mode otherwise
 	}
 }
 

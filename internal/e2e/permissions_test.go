@@ -107,7 +107,9 @@ func TestPrivilegesAreLost(t *testing.T) {
 	m := mountBucket(t, all.versitygw(t), "--allow-other")
 	m.sh(`mkdir -m 777 $MNT/d; for name in write append truncate empty copy chown root; do
 		head -c 6M /dev/zero > $MNT/d/$name; sync $MNT/d/$name; chmod 6777 $MNT/d/$name; done`)
-	m.wantAs(`cd d; echo x | dd of=write conv=notrunc status=none; echo x >> append; truncate -s 5 truncate; > empty; cp write copy`, "")
+	m.wantAs(`cd d; lost() { test $(stat -c %a $1) = 777; }; set -ex
+		echo x | dd of=write conv=notrunc status=none; lost write; echo x >> append; lost append
+		truncate -s 5 truncate; lost truncate; > empty; lost empty; cp write copy; lost copy`, "")
 	m.sh(`cd $MNT/d; chown 1 chown; echo x >> root`)
 	for range 2 {
 		m.wantOutput(`cd $MNT/d; stat -c '%n %a' *`, `
