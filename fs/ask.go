@@ -64,7 +64,7 @@ func sameSecond(a, b time.Time) bool { return a.Unix() == b.Unix() }
 func (d *dir) unknown(e entry) bool {
 	if e.dir {
 		child, ok := operations[*dir](d.GetChild(e.name))
-		return !e.asked && d.holdsAttributes() && !(ok && child.knows())
+		return !e.asked && d.holdsAttributes() && !(ok && (child.knows() || d.askedInPassing(child)))
 	}
 	if e.object.Key == "" || headed(e.object) || d.tree.plain(e.object) {
 		return false
@@ -74,6 +74,19 @@ func (d *dir) unknown(e entry) bool {
 	}
 	_, known := d.tree.heads.of(e.object)
 	return !known
+}
+
+// askedInPassing tells whether S3 was asked for the attributes of child since a
+// reading of d began that is still believed: ls -l asks for names, ahead, and
+// much later looks at one after the other.
+func (d *dir) askedInPassing(child *dir) bool {
+	l := d.tree.knownListing(d.currentKey())
+	if l == nil || !l.believed() {
+		return false
+	}
+	child.mu.Lock()
+	defer child.mu.Unlock()
+	return child.asked.After(l.started)
 }
 
 // knows tells whether this mount knows the attributes of a listed object. What

@@ -40,7 +40,6 @@ func TestTheSourceStaysWhileItIsCopied(t *testing.T) {
 	} {
 		t.Run(what, func(t *testing.T) {
 			m := mount(t, settings{Options: long, Engine: small})
-			m.T = t
 			const size, part = 1000, 900 // a copy of the whole is one request, of a part it is an upload
 			m.set("a", letters(size))
 			m.set("other", "other")
