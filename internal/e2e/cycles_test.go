@@ -42,8 +42,9 @@ func TestCycles(t *testing.T) {
 	before := m.held(address)
 	m.cycle(20_000)
 	after := m.atRest(address)
-	// Connections to S3 and FUSE's readers come and go by a few.
-	if after.descriptors > before.descriptors+8 || after.goroutines > before.goroutines+16 {
+	// Each of the eight may come to use two connections more, of two goroutines
+	// each; what is lost once in a thousand cycles would be more than that.
+	if after.descriptors > before.descriptors+16 || after.goroutines > before.goroutines+40 {
 		t.Errorf("%+v after 20,000 cycles, %+v before", after, before)
 	}
 	m.wantMemory(320 * mib)
