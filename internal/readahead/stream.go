@@ -71,7 +71,7 @@ func (s *stream) grow(maxWindow int64) {
 		return
 	}
 	s.growAt = s.pos + s.window
-	s.window = min(growth*max(s.window, s.pos-s.began), maxWindow)
+	s.window = min(max(s.window, growth*(s.pos-s.began)), maxWindow)
 }
 
 // fetchSize is the length of the stream's GETs.
