@@ -83,6 +83,9 @@ func (s *settings) fileFlags() flagGroup {
 	f := newFlagGroup("Files")
 	f.Var(&owner{&s.uid, userID}, "uid", "`user` that owns every file, by ID or name (default: you)")
 	f.Var(&owner{&s.gid, groupID}, "gid", "`group` that owns every file, by ID or name (default: yours)")
+	for _, name := range []string{"uid", "gid"} {
+		f.Lookup(name).DefValue = "" // another for each user; a manual page is made by one
+	}
 	f.Var(&s.fileMode, "file-mode", "permissions of files")
 	f.Var(&s.dirMode, "dir-mode", "permissions of folders")
 	f.Var(choice(&s.preserve, "all", "times", "none"), "preserve", "keep modes, owners, times and symbolic links in S3, or times only, or none")

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -22,6 +23,10 @@ func TestManualPages(t *testing.T) {
 		if err != nil || !strings.Contains(string(text), word) {
 			t.Errorf("%s: %v, without %q", page, err, word)
 		}
+	}
+	mount, err := os.ReadFile(filepath.Join(dir, "s3mpfs-mount.1"))
+	if packager := fmt.Sprintf(`--uid\fP=%d`, os.Getuid()); err != nil || strings.Contains(string(mount), packager) {
+		t.Errorf("%v, or the page is about its packager: %s", err, packager)
 	}
 	if pages, err := filepath.Glob(dir + "/*man*"); err != nil || len(pages) > 0 {
 		t.Errorf("%v, %v", pages, err)

@@ -63,8 +63,8 @@ func optionRow(f *pflag.Flag) string {
 		name += " " + value
 	}
 	def := f.DefValue
-	if def == "false" || def == "[]" || f.Name == "uid" || f.Name == "gid" {
-		def = "" // a switch, and what is another for each user
+	if def == "false" || def == "[]" {
+		def = "" // a switch
 	}
 	cell := func(text string) string { return strings.ReplaceAll(text, "|", "\\|") }
 	return fmt.Sprintf("| `%s` | %s | %s |\n", cell(name), def, cell(usage))

@@ -21,9 +21,16 @@ func newVersionCommand() *cobra.Command {
 	}
 }
 
-// version is the module's version as the go command recorded it: a tag where
-// the program was installed from one, else a pseudo-version of the commit.
+// release is set by who packages the program, see scripts/package.
+var release string
+
+// version is that of the package, or else the module's as the go command recorded
+// it: a tag where the program was installed from one, else a pseudo-version of
+// the commit.
 func version() string {
+	if release != "" {
+		return release
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok || info.Main.Version == "" {
 		return "(devel)"
