@@ -29,7 +29,8 @@ func TestRewriteFromTheStart(t *testing.T) {
 	if !bytes.Equal(got, append(header, content...)) {
 		t.Error("the object differs")
 	}
-	if gets := store.Counts().Requests[s3op.GetObject]; gets > size/miB {
+	// Some 50; more where the parts are slow, since memory is full then.
+	if gets := store.Counts().Requests[s3op.GetObject]; gets > size/piece/3 {
 		t.Errorf("%d GETs for %d reads", gets, size/piece)
 	}
 }
