@@ -3,6 +3,7 @@ package fs
 import (
 	"context"
 	"errors"
+	"sync"
 	"syscall"
 	"time"
 	"unicode/utf8"
@@ -17,6 +18,10 @@ import (
 // dir is a directory: a prefix.
 type dir struct {
 	node
+
+	// storing is held by who puts the marker for its attributes, and by who
+	// removes it. Taken after the standstill's.
+	storing sync.Mutex
 
 	// mu, the node's, guards what follows.
 	asked   time.Time     // when S3 told of the marker

@@ -187,6 +187,11 @@ func (d *dir) isPending() bool {
 
 func (d *dir) putAttributes() error {
 	defer d.tree.names.enter(d)()
+	d.storing.Lock()
+	defer d.storing.Unlock()
+	if !d.isPending() { // it was removed meanwhile
+		return nil
+	}
 	key := d.currentKey()
 	base, cond, err := d.base(key)
 	if err != nil {
@@ -198,11 +203,12 @@ func (d *dir) putAttributes() error {
 	d.pending, d.marker = false, writer.Object{}
 	d.mu.Unlock()
 	marker, err := d.tree.putMarker(key, attrs, cond)
-	if err != nil {
-		return err
-	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if err != nil {
+		d.pending = true
+		return err
+	}
 	d.marker, d.asked = marker, time.Now()
 	return nil
 }

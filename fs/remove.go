@@ -17,6 +17,11 @@ func (d *dir) Rmdir(_ context.Context, name string) syscall.Errno {
 		return errno
 	}
 	key += "/"
+	child, known := operations[*dir](d.GetChild(name))
+	if known {
+		child.storing.Lock()
+		defer child.storing.Unlock()
+	}
 	marked, empty, err := d.tree.inspect(key)
 	if err == nil && !empty {
 		return syscall.ENOTEMPTY
@@ -28,7 +33,7 @@ func (d *dir) Rmdir(_ context.Context, name string) syscall.Errno {
 		return d.tree.fail("rmdir", key, err)
 	}
 	d.tree.forgetListings(func(dirKey string) bool { return dirKey == key })
-	if child, ok := operations[*dir](d.GetChild(name)); ok {
+	if known {
 		child.forgetAttributes()
 	}
 	d.removed(key)

@@ -4,6 +4,10 @@ import (
 	"os"
 	"slices"
 	"testing"
+	"time"
+
+	"github.com/s3mpfs/s3mpfs/fs"
+	"github.com/s3mpfs/s3mpfs/internal/s3op"
 )
 
 // TestWhatARenameReplacedStaysGone: a file that has not been published takes the
@@ -104,4 +108,30 @@ func TestWhatWasPublishedOnTheWayIsRemovedToo(t *testing.T) {
 			t.Errorf("%s: objects %v", what, keys)
 		}
 	}
+}
+
+// A directory whose attributes are being stored is removed after that, or else
+// they would bring it back.
+func TestWhatIsRemovedIsNotStoredLate(t *testing.T) {
+	m := mount(t, settings{Options: fs.Options{QuietTime: time.Millisecond}})
+	m.set("d/x", "made by another program, without a marker")
+	m.call("Reset", None{}, &None{})
+	m.call("Hold", s3op.PutObject, &None{})
+	m.sh(`touch -d @1000000000 d`)
+	m.await(s3op.PutObject)
+	m.sh(`rm d/x`)
+	removed := make(chan error, 1)
+	go func() { removed <- os.Remove(m.path("d")) }()
+	select {
+	case err := <-removed:
+		t.Errorf("removed while its attributes are stored; %v", err)
+		removed <- err
+	case <-time.After(100 * time.Millisecond): // nobody tells that it waits
+	}
+	m.call("Let", None{}, &None{})
+	if err := <-removed; err != nil {
+		t.Error(err)
+	}
+	m.sh(`! ls -A | grep .`)
+	m.eventually("nothing is left", func() bool { return len(m.keys()) == 0 })
 }
