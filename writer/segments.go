@@ -39,8 +39,12 @@ func (f *File) segments(to int64) []segment {
 // dirtyBlocks gives the indices of the blocks that hold bytes to be sent,
 // ascending; mu is held.
 func (f *File) dirtyBlocks() []int64 {
+	size := f.engine.o.BlockSize
+	first, end := f.cursor()/size, (f.size+size-1)/size
+	if end-first < int64(len(f.blocks)) { // a stream: all others are in flight
+		return f.dirtyBetween(first, end)
+	}
 	all := make([]int64, 0, len(f.blocks))
-	first := f.cursor() / f.engine.o.BlockSize
 	for i, b := range f.blocks {
 		if b.dirty && i >= first {
 			all = append(all, i)
@@ -48,6 +52,16 @@ func (f *File) dirtyBlocks() []int64 {
 	}
 	slices.Sort(all)
 	return all
+}
+
+// dirtyBetween is dirtyBlocks of those with indices in [first, end).
+func (f *File) dirtyBetween(first, end int64) (some []int64) {
+	for i := first; i < end; i++ {
+		if b := f.blocks[i]; b != nil && b.dirty {
+			some = append(some, i)
+		}
+	}
+	return some
 }
 
 // unmade is what lies behind the cursor, and the number of the parts before it.
