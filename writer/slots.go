@@ -13,7 +13,8 @@ const (
 	trial      = 100 * time.Millisecond // at least how long a number is tried
 	gain       = 1.1                    // how much faster more slots must be to be kept
 	loss       = 0.95                   // how much slower fewer may be
-	rest       = 12                     // trials between one attempt to grow that failed and the next
+	rest       = 12                     // trials at most between one attempt to grow that failed and the next
+	firstRest  = 3                      // after the first that failed, and twice as many after each
 	crowded    = 2                      // how many times the least time of a request is a sign of a queue
 	tooLong    = 5 * time.Second        // for a request: there are more than the line can carry
 )
@@ -45,6 +46,7 @@ type slots struct {
 	rate     float64   // bytes per second with that many
 	topped   bool      // more were tried once and not worth it
 	resting  int       // trials to let pass before growing again
+	failed   int       // attempts to grow since one that was worth it
 	least    float64   // seconds that a request took at best, one of about size bytes
 	size     float64
 	slowedAt time.Time // when the store last asked for fewer
@@ -168,7 +170,7 @@ func (s *slots) judge() {
 	}
 	switch {
 	case s.now > s.before && rate < s.rate*gain, s.now < s.before && rate < s.rate*loss:
-		s.topped, s.resting = true, rest // it was not worth it
+		s.pause() // it was not worth it
 		s.try(s.before)
 	case s.now < s.before:
 		s.before = s.now // as fast as it was
@@ -196,8 +198,19 @@ func (s *slots) try(n int) {
 	s.now = n
 }
 
+// pause puts the next attempt to grow off: not for long at first, since what
+// disturbs the machine for a moment decides a trial, and the copy may be over
+// soon.
+func (s *slots) pause() {
+	s.topped, s.resting = true, min(rest, firstRest<<min(s.failed, 8))
+	s.failed++
+}
+
 // grow tries more slots than those that carried rate.
 func (s *slots) grow(rate float64) {
+	if s.now > s.before {
+		s.failed = 0
+	}
 	s.before, s.rate = s.now, rate
 	more := s.now
 	if s.topped {
@@ -205,7 +218,7 @@ func (s *slots) grow(rate float64) {
 	}
 	s.try(s.now + max(1, more))
 	if s.now == s.before {
-		s.topped, s.resting = true, rest // there are no more
+		s.pause() // there are no more
 	}
 }
 

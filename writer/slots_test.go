@@ -75,6 +75,22 @@ func TestSlotsFindTheWireSoon(t *testing.T) {
 	}
 }
 
+// TestADisturbedTrialIsRepeatedSoon: what disturbs the machine for a moment does
+// not decide for the whole copy.
+func TestADisturbedTrialIsRepeatedSoon(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSlots(64)
+		disturbed := line{25 * time.Millisecond, 90e6, 1.2e9}
+		if n := disturbed.keepBusy(s, 10<<20, 400*time.Millisecond); n != firstSlots {
+			t.Fatalf("%d slots, although more are not faster", n)
+		}
+		far := line{25 * time.Millisecond, 90e6, 2.5e9}
+		if n := far.keepBusy(s, 10<<20, 300*time.Millisecond); n < 24 {
+			t.Errorf("%d slots", n)
+		}
+	})
+}
+
 // TestTheFirstRoundIsATrial, however long nothing was to be sent before.
 func TestTheFirstRoundIsATrial(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
