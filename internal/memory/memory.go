@@ -25,8 +25,11 @@ const BlockSize = 128 << 10
 
 const (
 	// idleTime is how long a block lies idle, at least, before its pages are
-	// given back to the system, and twice that at most.
-	idleTime = 5 * time.Second
+	// given back to the system, and twice that at most. What the next copy
+	// touches for the first time again costs it a tenth of its processor time,
+	// and in a virtual machine, whose host must find the memory, up to a second
+	// for 512 MiB.
+	idleTime = time.Minute
 	// trimAtOnce is how many bytes at most are given back while others wait for
 	// blocks: some milliseconds' worth in pages of 4 KiB.
 	trimAtOnce = 64 << 20

@@ -106,7 +106,7 @@ func TestWhatIsUsedAgainStaysWarm(t *testing.T) {
 			for range 10 {
 				some = append(some, p.TryGet())
 			}
-			time.Sleep(time.Second)
+			time.Sleep(idleTime / 5)
 			p.Put(some...)
 		}
 		synctest.Wait()
