@@ -103,7 +103,7 @@ func (d *dir) Create(ctx context.Context, name string, flags, mode uint32, out *
 	f.meta.mtime = time.Now()
 	f.creationMode(mode)
 	f.own(ctx, d)
-	if flags&(syscall.O_EXCL|syscall.O_TRUNC) == 0 {
+	if flags&(syscall.O_EXCL|syscall.O_TRUNC) == 0 && !d.tree.knownAbsent(key) {
 		if object, err := d.tree.bucket.HeadObject(d.tree.ctx, key); err == nil {
 			f.accept(object)
 		} else if !errors.Is(err, writer.ErrNotFound) {

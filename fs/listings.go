@@ -150,6 +150,7 @@ func (l *listing) heldPages() int {
 
 // forgetListings drops what is known of the directories at and below a key.
 func (t *Tree) forgetListings(under func(dirKey string) bool) {
+	t.misses.forgetIn(under)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for dirKey := range t.listings {
@@ -164,6 +165,7 @@ func (t *Tree) forgetListings(under func(dirKey string) bool) {
 func (t *Tree) note(key string, e entry, gone bool) {
 	dirKey, name := split(key)
 	e.name = name
+	t.misses.forget(dirKey, name)
 	l := t.knownListing(dirKey)
 	if l.note(e, gone); l.overfull() {
 		t.forgetListings(func(other string) bool { return other == dirKey })

@@ -104,6 +104,9 @@ func (t *Tree) find(dirKey, name string) (entry, error) {
 			return entry{name: name, dir: true}, err
 		}
 	}
+	if t.knownAbsent(dirKey + name) {
+		return entry{}, writer.ErrNotFound
+	}
 	if l, err := t.listInstead(dirKey, name); err != nil {
 		return entry{}, err
 	} else if l != nil {
@@ -113,6 +116,7 @@ func (t *Tree) find(dirKey, name string) (entry, error) {
 			return entry{}, writer.ErrNotFound
 		}
 	}
+	made := t.misses.begin()
 	e, err := t.ask(dirKey, name)
 	switch {
 	case err == nil:
@@ -121,7 +125,7 @@ func (t *Tree) find(dirKey, name string) (entry, error) {
 	case t.isKept(dirKey, name):
 		return entry{name: name, dir: true}, nil
 	default:
-		t.misses.note(dirKey, name)
+		t.misses.note(dirKey, name, made)
 	}
 	return e, err
 }

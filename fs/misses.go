@@ -5,7 +5,10 @@ import (
 	"time"
 )
 
-// A name that is not there costs two requests to find out. Whoever looks for many
+// A name that is not there costs two requests to find out. It is believed to be
+// missing for Options.MetadataTTL if it is the last one of its directory that was:
+// programs look for a name before they make it, and the kernel does once more.
+// Whoever looks for many
 // in one directory, as a tool does that is about to make them there, has it
 // listed instead: one LIST answers for all names of a short directory. A long one
 // is tried again only after as many more names as make up for the LISTs that
@@ -14,16 +17,18 @@ import (
 
 // misses remembers by directory the names that were looked for in vain.
 type misses struct {
-	mu sync.Mutex // guards in
-	in map[string]*miss
+	mu   sync.Mutex // guards what follows
+	in   map[string]*miss
+	made int // how often this mount made, or took away, a name
 }
 
 type miss struct {
-	name  string    // the last one
-	at    time.Time // when it was looked for
-	vain  int       // names since the directory was listed
-	need  int       // of them to list it
-	pages int       // at most
+	name     string    // the last one
+	at       time.Time // when it was looked for
+	believed bool      // it is still missing, for all that this mount knows
+	vain     int       // names since the directory was listed
+	need     int       // of them to list it
+	pages    int       // at most
 }
 
 const (
@@ -33,8 +38,46 @@ const (
 	maxMisses = 1024
 )
 
-// note takes note that a name is not there.
-func (m *misses) note(dirKey, name string) {
+// begin is to be called before S3 is asked for a name, and gives what note wants.
+func (m *misses) begin() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.made
+}
+
+// forget takes note that this mount made a name or took it away.
+func (m *misses) forget(dirKey, name string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.made++
+	if d := m.in[dirKey]; d != nil && d.name == name {
+		d.believed = false
+	}
+}
+
+// forgetIn is forget of all names of some directories.
+func (m *misses) forgetIn(which func(dirKey string) bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.made++
+	for dirKey, d := range m.in {
+		if which(dirKey) {
+			d.believed = false
+		}
+	}
+}
+
+// absent tells whether a name was missing less than ttl ago.
+func (m *misses) absent(dirKey, name string, ttl time.Duration) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	d := m.in[dirKey]
+	return d != nil && d.believed && d.name == name && time.Since(d.at) < ttl
+}
+
+// note takes note that a name was not there when S3 was asked, which made tells
+// the time of: this mount may have made it meanwhile.
+func (m *misses) note(dirKey, name string, made int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.in == nil || len(m.in) >= maxMisses {
@@ -48,7 +91,7 @@ func (m *misses) note(dirKey, name string) {
 	if d.name != name {
 		d.vain++
 	}
-	d.name, d.at = name, time.Now()
+	d.name, d.at, d.believed = name, time.Now(), made == m.made
 }
 
 // claim tells how many pages of the directory may be listed to find another
@@ -77,6 +120,12 @@ func (m *misses) listed(dirKey string, pages int, all bool) {
 	default:
 		d.pages, d.need = 4*pages, 4*pages*namesPerPage
 	}
+}
+
+// knownAbsent tells whether S3 had nothing under a key just now.
+func (t *Tree) knownAbsent(key string) bool {
+	dirKey, name := split(key)
+	return t.misses.absent(dirKey, name, t.o.MetadataTTL)
 }
 
 // listInstead lists the directory of a name where that is better than to ask for

@@ -34,6 +34,37 @@ func TestManySmallFilesIntoADirectoryOfOthers(t *testing.T) {
 	}
 }
 
+// TestANameIsLookedForOnce although programs and the kernel look for it before it
+// is made, and the open that makes it does too.
+func TestANameIsLookedForOnce(t *testing.T) {
+	m := mount(t, settings{Options: fs.Options{MetadataTTL: time.Hour}})
+	m.set("d/theirs", "x")
+	src := t.TempDir()
+	m.sh(`echo x > ` + src + `/x; test -d d`)
+	for _, script := range []string{`cp ` + src + `/x d/copy`, `echo x >> d/appended`, `test ! -e d/made; echo x > d/made`} {
+		n := m.requests(func() { m.sh(script) })
+		if n[s3op.HeadObject] != 1 || n[s3op.ListObjectsV2] != 1 || n[s3op.PutObject] != 1 || total(n) != 3 {
+			t.Errorf("%s: %v", script, n)
+		}
+	}
+}
+
+// TestWhatThisMountMakesIsSeen although the name was missing just now.
+func TestWhatThisMountMakesIsSeen(t *testing.T) {
+	m := mount(t, settings{Options: fs.Options{MetadataTTL: time.Hour}})
+	m.sh(`mkdir from; echo x > from/x; echo x > f`)
+	for _, script := range []string{
+		`test ! -e to/x; mv from to; test -e to/x`,
+		`test ! -e g; mv f g; test -e g; test ! -e f; mv g f; test -e f`,
+		`test ! -e l; ln -s f l; test -L l`,
+		`test ! -e d; mkdir d; test -d d; test ! -e d/sub/x; mkdir d/sub; echo x > d/sub/x; test -e d/sub/x`,
+		`test ! -e h; echo x > h; rm h; test ! -e h; echo x > h; test -e h`,
+		`test ! -e c; cp --reflink=auto f c; test -e c`,
+	} {
+		m.sh(`set -e; ` + script)
+	}
+}
+
 // TestNamesThatAreNotThere are asked for one by one until to list the directory
 // costs no more than that, which for a long one is later.
 func TestNamesThatAreNotThere(t *testing.T) {
