@@ -52,15 +52,10 @@ func completeMounts(_ *cobra.Command, args []string, _ string) ([]string, cobra.
 }
 
 func umount(ctx context.Context, out io.Writer, path string) error {
-	m, err := findMount(path)
+	m, client, err := connect(path)
 	if err != nil {
-		return withCode(exitMountpoint, err)
+		return err
 	}
-	socket, err := control.Find(m.mountpoint, m.owner)
-	if err != nil {
-		return withoutServer(m, err)
-	}
-	client := control.NewClient(socket)
 	defer client.Close()
 	line := newProgressLine(out)
 	outcome, err := client.Umount(ctx, line.show)
@@ -72,6 +67,20 @@ func umount(ctx context.Context, out io.Writer, path string) error {
 		return withCode(exitNotDurable, err)
 	}
 	return reportOutcome(out, m.mountpoint, outcome)
+}
+
+// connect finds the mount at path and its process, which the client is of. The
+// error has its exit code.
+func connect(path string) (mountEntry, *control.Client, error) {
+	m, err := findMount(path)
+	if err != nil {
+		return m, nil, withCode(exitMountpoint, err)
+	}
+	socket, err := control.Find(m.mountpoint, m.owner)
+	if err != nil {
+		return m, nil, withoutServer(m, err)
+	}
+	return m, control.NewClient(socket), nil
 }
 
 // findMount gives the s3mpfs mount at path.

@@ -79,15 +79,10 @@ func umountHastily(mountpoint string, flags []string) error {
 // umountUnlessBusy unmounts and waits until every file is completed. A mount in
 // use stays.
 func umountUnlessBusy(ctx context.Context, path string) error {
-	m, err := findMount(path)
+	m, client, err := connect(path)
 	if err != nil {
-		return withCode(exitMountpoint, err)
+		return err
 	}
-	socket, err := control.Find(m.mountpoint, m.owner)
-	if err != nil {
-		return withoutServer(m, err)
-	}
-	client := control.NewClient(socket)
 	defer client.Close()
 	ctx, giveUp := context.WithCancel(ctx)
 	defer giveUp()
