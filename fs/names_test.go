@@ -112,9 +112,9 @@ func TestNamesThatAreNoText(t *testing.T) {
 	}
 }
 
-func TestSeekInADirectory(t *testing.T) {
-	m := mount(t, settings{Objects: 3000})
-	out := m.sh(`python3 -c '
+// readdirInPython gives Python the C library's functions that read a directory,
+// as libc.
+const readdirInPython = `
 import ctypes, os
 libc = ctypes.CDLL(None, use_errno=True)
 class dirent(ctypes.Structure):
@@ -124,6 +124,11 @@ libc.readdir.restype = ctypes.POINTER(dirent)
 libc.telldir.restype = ctypes.c_long
 libc.readdir.argtypes = libc.telldir.argtypes = libc.rewinddir.argtypes = [ctypes.c_void_p]
 libc.seekdir.argtypes = [ctypes.c_void_p, ctypes.c_long]
+`
+
+func TestSeekInADirectory(t *testing.T) {
+	m := mount(t, settings{Objects: 3000})
+	out := m.sh(`python3 -c '` + readdirInPython + `
 d = libc.opendir(b"many")
 names, places = [], []
 while True:

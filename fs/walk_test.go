@@ -156,16 +156,7 @@ func TestManyDirectoriesOfTheRoot(t *testing.T) {
 // others were removed or made since.
 func TestSeekBackWhileNamesChange(t *testing.T) {
 	m := mount(t, settings{})
-	m.sh(`mkdir d; for i in $(seq -w 500); do > d/$i; done; python3 -c '
-import ctypes, os
-libc = ctypes.CDLL(None, use_errno=True)
-class dirent(ctypes.Structure):
-    _fields_ = [("ino", ctypes.c_ulong), ("off", ctypes.c_long), ("len", ctypes.c_ushort), ("type", ctypes.c_ubyte), ("name", ctypes.c_char * 256)]
-libc.opendir.restype = ctypes.c_void_p
-libc.readdir.restype = ctypes.POINTER(dirent)
-libc.telldir.restype = ctypes.c_long
-libc.readdir.argtypes = libc.telldir.argtypes = [ctypes.c_void_p]
-libc.seekdir.argtypes = [ctypes.c_void_p, ctypes.c_long]
+	m.sh(`mkdir d; for i in $(seq -w 500); do > d/$i; done; python3 -c '` + readdirInPython + `
 d = libc.opendir(b"d")
 def read(n=1000):
     names = []
