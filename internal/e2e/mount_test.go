@@ -168,6 +168,20 @@ func (m *mount) umount() (code int, output string) {
 	return m.s3mpfs("umount", m.dir)
 }
 
+// wantNotDurable ends the mount, which must tell of the file at path that it is not
+// durable, and nothing of another.
+func (m *mount) wantNotDurable(path, other string) {
+	m.t.Helper()
+	code, output := m.umount()
+	if code != exitNotDurable || !strings.Contains(output, path) || strings.Contains(output, other) {
+		m.t.Errorf("umount: exit code %d: %s", code, output)
+	}
+	m.wait()
+	if code := m.cmd.ProcessState.ExitCode(); code != exitNotDurable {
+		m.t.Errorf("the mount's exit code is %d", code)
+	}
+}
+
 // s3mpfs runs the program and gives its exit code and what it printed.
 func (b *bucket) s3mpfs(args ...string) (code int, output string) {
 	b.t.Helper()
