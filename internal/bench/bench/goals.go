@@ -24,8 +24,11 @@ var goals = []goal{
 	{"https", "cp", "at most 1.15 of its CPU", "", processorTime(1.15)},
 	{"slow", "cp", "at least 0.95 of the floor's throughput", "", throughput(0.95)},
 	{"http", "read", "at least 0.90 of parallel ranged GETs", "", throughput(0.90)},
+	{"http", "direct", "at least 0.90 of parallel ranged GETs", "", throughput(0.90)},
 	{"https", "read", "at least 0.90 of parallel ranged GETs", "", throughput(0.90)},
+	{"https", "direct", "at least 0.90 of parallel ranged GETs", "", throughput(0.90)},
 	{"slow", "read", "at least 0.90 of parallel ranged GETs", "", throughput(0.90)},
+	{"slow", "direct", "at least 0.90 of parallel ranged GETs", "", throughput(0.90)},
 	{"http", "small", "at most 1.025 requests a file", "", func(res, _ *result) (float64, bool) {
 		n := res.requests() / float64(res.scenario.files)
 		return n, n <= 1.025

@@ -127,6 +127,9 @@ func (l *lab) once(s scenario, res *result, first bool) (got sample, err error) 
 			return got, err
 		}
 	}
+	if err := touch(s.object); err != nil {
+		return got, err
+	}
 	if got, err = r.time(s); err != nil {
 		return got, err
 	}

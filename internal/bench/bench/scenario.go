@@ -53,6 +53,7 @@ func scenarios(o options) []scenario {
 		{name: "dd", title: "`dd bs=1M`", bytes: n, mount: dd},
 		{name: "cp4", title: "4 `cp` in parallel", bytes: n, files: 4, mount: cp4},
 		{name: "read", title: "sequential read", bytes: min(n, 4<<30), object: min(n, 4<<30), mount: read, plain: getAll},
+		{name: "direct", title: "sequential read with O_DIRECT", bytes: min(n, 4<<30), object: min(n, 4<<30), mount: readDirect, plain: getAll},
 		{name: "small", title: "`cp -r` of small files", files: o.files, mount: cpSmall},
 		{name: "write-behind", title: "`cp -r` of small files and unmount", files: o.files, mount: cpSmall, plain: putAll, again: true},
 		{name: "random", title: "random reads of 4 KiB", reads: reads, object: readFrom, mount: readAtRandom},
@@ -76,6 +77,11 @@ func cpSmall(r *run) []*exec.Cmd { return []*exec.Cmd{exec.Command("cp", "-r", r
 
 func read(r *run) []*exec.Cmd {
 	return []*exec.Cmd{exec.Command("dd", "bs=1M", "if="+r.path(), "of=/dev/null")}
+}
+
+// readDirect reads past the kernel's page cache.
+func readDirect(r *run) []*exec.Cmd {
+	return []*exec.Cmd{exec.Command("dd", "bs=1M", "iflag=direct", "if="+r.path(), "of=/dev/null")}
 }
 
 // randomReads is the first argument with which this program reads.
