@@ -72,7 +72,7 @@ func TestMemory(t *testing.T) {
 		open := m.create("open") // which must not keep the memory of others
 		defer open.Close()
 		m.write(open, []byte("x"))
-		m.eventually("idle memory is given back", func() bool { return m.memory("VmRSS:") < 128*mib })
+		m.eventuallyWithin(3*patience, "idle memory is given back", func() bool { return m.memory("VmRSS:") < 128*mib })
 	})
 	t.Run("many files at once", func(t *testing.T) {
 		t.Parallel()

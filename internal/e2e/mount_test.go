@@ -316,6 +316,12 @@ func (m *mount) within(t *testing.T) *mount {
 // one waits for.
 func (m *mount) eventually(what string, ok func() bool) {
 	m.t.Helper()
+	m.eventuallyWithin(patience, what, ok)
+}
+
+// eventuallyWithin is eventually with a patience of its own.
+func (m *mount) eventuallyWithin(patience time.Duration, what string, ok func() bool) {
+	m.t.Helper()
 	for deadline := time.Now().Add(patience); !ok(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			m.t.Fatalf("never: %s", what)

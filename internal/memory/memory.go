@@ -29,7 +29,7 @@ const (
 	// touches for the first time again costs it a tenth of its processor time,
 	// and in a virtual machine, whose host must find the memory, up to a second
 	// for 512 MiB.
-	idleTime = time.Minute
+	idleTime = 30 * time.Second
 	// trimAtOnce is how many bytes at most are given back while others wait for
 	// blocks: some milliseconds' worth in pages of 4 KiB.
 	trimAtOnce = 64 << 20
