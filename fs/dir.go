@@ -92,6 +92,7 @@ func operations[T any](n *gofuse.Inode) (node T, ok bool) {
 // go on with what somebody else put there meanwhile.
 func (d *dir) Create(ctx context.Context, name string, flags, mode uint32, out *fuse.EntryOut) (*gofuse.Inode, gofuse.FileHandle, uint32, syscall.Errno) {
 	defer d.tree.names.enter(d)()
+	absent := d.tree.knownAbsent(d.currentKey(), name)
 	key, errno := d.freshKey(name)
 	if errno != 0 {
 		return nil, nil, 0, errno
@@ -103,7 +104,7 @@ func (d *dir) Create(ctx context.Context, name string, flags, mode uint32, out *
 	f.meta.mtime = time.Now()
 	f.creationMode(mode)
 	f.own(ctx, d)
-	if flags&(syscall.O_EXCL|syscall.O_TRUNC) == 0 && !d.tree.knownAbsent(key) {
+	if flags&(syscall.O_EXCL|syscall.O_TRUNC) == 0 && !absent {
 		if object, err := d.tree.bucket.HeadObject(d.tree.ctx, key); err == nil {
 			f.accept(object)
 		} else if !errors.Is(err, writer.ErrNotFound) {
@@ -135,11 +136,20 @@ func (d *dir) newKey(name string) (string, syscall.Errno) {
 
 // freshKey is newKey for a name that does not exist yet. S3's keys are text:
 // bytes that are no UTF-8 would come back as others, or be refused at close.
+// Nobody believes any more that it is missing, whatever becomes of it.
 func (d *dir) freshKey(name string) (string, syscall.Errno) {
 	if !utf8.ValidString(name) {
 		return "", syscall.EILSEQ
 	}
+	d.tree.misses.forget(d.currentKey(), name)
 	return d.newKey(name)
+}
+
+// taken gives the errno for a name that somebody else has made first, and makes
+// the next lookup ask for it, as mkdir -p then does.
+func (d *dir) taken() syscall.Errno {
+	d.tree.newListing(d.currentKey())
+	return syscall.EEXIST
 }
 
 // Mkdir puts a marker object, so that an empty directory exists. It is put only
@@ -161,7 +171,7 @@ func (d *dir) Mkdir(ctx context.Context, name string, mode uint32, out *fuse.Ent
 	attrs := writer.Attributes{ContentType: markerType, Metadata: child.meta.into(nil, syscall.S_IFDIR)}
 	marker, err := d.tree.putMarker(key, attrs, writer.Condition{IfNoneMatch: true})
 	if errors.Is(err, writer.ErrPrecondition) || errors.Is(err, writer.ErrConflict) {
-		return nil, syscall.EEXIST
+		return nil, d.taken()
 	}
 	if err != nil {
 		return nil, d.tree.fail("mkdir", key, err)

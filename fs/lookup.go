@@ -104,7 +104,7 @@ func (t *Tree) find(dirKey, name string) (entry, error) {
 			return entry{name: name, dir: true}, err
 		}
 	}
-	if t.knownAbsent(dirKey + name) {
+	if t.knownAbsent(dirKey, name) {
 		return entry{}, writer.ErrNotFound
 	}
 	if l, err := t.listInstead(dirKey, name); err != nil {

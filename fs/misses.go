@@ -122,9 +122,8 @@ func (m *misses) listed(dirKey string, pages int, all bool) {
 	}
 }
 
-// knownAbsent tells whether S3 had nothing under a key just now.
-func (t *Tree) knownAbsent(key string) bool {
-	dirKey, name := split(key)
+// knownAbsent tells whether S3 had nothing under a name just now.
+func (t *Tree) knownAbsent(dirKey, name string) bool {
 	return t.misses.absent(dirKey, name, t.o.MetadataTTL)
 }
 

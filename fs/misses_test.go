@@ -94,3 +94,34 @@ func TestWhatOthersMakeIsSeen(t *testing.T) {
 	m.set("d/z", "x")
 	m.sh(`for i in $(seq 500); do test -e d/z && exit; sleep 0.01; done; exit 1`)
 }
+
+// TestWhatAnotherMadeFirstIsSeen by who is told so: mkdir -p looks for a folder
+// after mkdir(2) has said that it exists, although it was missing just now, or
+// still is in the listing that is believed.
+func TestWhatAnotherMadeFirstIsSeen(t *testing.T) {
+	for _, before := range []string{`test ! -e `, `ls -l; : `} {
+		m := mount(t, settings{Options: fs.Options{MetadataTTL: time.Hour}})
+		m.sh(before + `d`)
+		m.set("d/", "")
+		m.sh(`mkdir -p d && test -d d`)
+		m.sh(before + `l`)
+		m.set("l", "theirs")
+		m.sh(`! ln -s target l && test -f l`)
+	}
+}
+
+// TestWhatAFailedRenameLeftIsSeen under its new name as under its old one.
+func TestWhatAFailedRenameLeftIsSeen(t *testing.T) {
+	for _, before := range []string{`test ! -e `, `ls -l; : `} {
+		m := mount(t, settings{Options: fs.Options{MetadataTTL: time.Hour}})
+		m.sh(`echo x > a; mkdir from; echo x > from/x; ` + before + `b; ` + before + `to`)
+		m.call("Fail", s3op.DeleteObject, &None{})
+		m.sh(`! mv a b; ! mv from to; test -e a; test -e from/x`)
+		m.call("Fail", "", &None{})
+		m.sh(`mkdir -p to; test -e to/x; mkdir b || test -e b`)
+		m.sh(`rm -rf from to a b; test ! -e b`)
+		if keys := m.keys(); len(keys) > 0 {
+			t.Errorf("left: %v", keys)
+		}
+	}
+}

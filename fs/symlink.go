@@ -39,7 +39,7 @@ func (d *dir) Symlink(ctx context.Context, target, name string, out *fuse.EntryO
 	body := writer.NewBody(d.tree.engine.Options().Checksum, []byte(target))
 	object, err := d.tree.bucket.PutObject(d.tree.ctx, key, attrs, body, writer.Condition{IfNoneMatch: true})
 	if errors.Is(err, writer.ErrPrecondition) || errors.Is(err, writer.ErrConflict) {
-		return nil, syscall.EEXIST
+		return nil, d.taken()
 	}
 	if err != nil {
 		return nil, d.tree.fail("symlink", key, err)
