@@ -18,14 +18,15 @@ type environment struct {
 	flags  []string // of s3discard
 	floors []int    // concurrencies of the floor, the best of which counts
 	leave  []string // scenarios that make no sense here
+	beside bool     // other mounts run here too
 }
 
 var environments = []environment{
-	{name: "http", title: "plain http on loopback", floors: []int{8}},
+	{name: "http", title: "plain http on loopback", floors: []int{8}, beside: true},
 	{name: "https", title: "https on loopback", secure: true, floors: []int{8}, leave: []string{"random"}},
 	{name: "slow", title: "25 ms before each answer, 90 MB/s for each connection",
 		flags: []string{"-latency", "25ms", "-bandwidth", "90000000"}, floors: []int{8, 16, 32},
-		leave: []string{"dd", "small", "random"}},
+		leave: []string{"dd", "small", "random"}, beside: true},
 	{name: "far", title: "150 ms before each answer, 90 MB/s for each connection",
 		flags: []string{"-latency", "150ms", "-bandwidth", "90000000"}, floors: []int{16, 64},
 		leave: []string{"dd", "cp4", "small", "write-behind", "random"}},
@@ -84,7 +85,7 @@ func (e environment) targets(o options, s scenario) []target {
 	if s.plain != nil {
 		all = append(all, s5cmd()...)
 	}
-	if o.others && !s.again {
+	if e.beside && s.common && !o.byItself {
 		all = append(all, others()...)
 	}
 	return all

@@ -29,7 +29,7 @@ type options struct {
 	files      int // of the small-file scenarios
 	runs       int
 	only       *regexp.Regexp // of ENVIRONMENT/SCENARIO
-	others     bool
+	byItself   bool
 	full       bool
 	mountFlags []string
 }
@@ -47,7 +47,7 @@ func main() {
 	flag.BoolVar(&o.full, "full", false, "copy 8 GiB, and once 100 GiB")
 	flag.IntVar(&o.files, "files", 2000, "`number` of small files")
 	flag.IntVar(&o.runs, "runs", 5, "`number` of runs whose median is told")
-	flag.BoolVar(&o.others, "others", false, "run s3fs and rclone beside us, where they are installed")
+	flag.BoolVar(&o.byItself, "alone", false, "leave s3fs and rclone out, where they are installed")
 	flag.Func("only", "`pattern` of ENVIRONMENT/SCENARIO, such as https/cp$", func(text string) (err error) {
 		o.only, err = regexp.Compile(text)
 		return err

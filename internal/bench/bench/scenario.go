@@ -22,6 +22,8 @@ type scenario struct {
 	mount func(r *run) []*exec.Cmd
 	// plain makes the same with the floor, without a mount; nil if it cannot.
 	plain func(r *run) *exec.Cmd
+	// common has other mounts do it too.
+	common bool
 	// again mounts anew for each run and times the unmount too.
 	again bool
 }
@@ -49,10 +51,10 @@ const readFrom = 1 << 30
 func scenarios(o options) []scenario {
 	n := int64(o.size)
 	return []scenario{
-		{name: "cp", title: "`cp`", bytes: n, mount: cp},
+		{name: "cp", title: "`cp`", bytes: n, mount: cp, common: true},
 		{name: "dd", title: "`dd bs=1M`", bytes: n, mount: dd},
 		{name: "cp4", title: "4 `cp` in parallel", bytes: n, files: 4, mount: cp4},
-		{name: "read", title: "sequential read", bytes: min(n, 4<<30), object: min(n, 4<<30), mount: read, plain: getAll},
+		{name: "read", title: "sequential read", bytes: min(n, 4<<30), object: min(n, 4<<30), mount: read, plain: getAll, common: true},
 		{name: "direct", title: "sequential read with O_DIRECT", bytes: min(n, 4<<30), object: min(n, 4<<30), mount: readDirect, plain: getAll},
 		{name: "small", title: "`cp -r` of small files", files: o.files, mount: cpSmall},
 		{name: "write-behind", title: "`cp -r` of small files and unmount", files: o.files, mount: cpSmall, plain: putAll, again: true},
