@@ -20,7 +20,7 @@ type dir struct {
 	node
 
 	// storing is held by who puts the marker for its attributes, and by who
-	// removes it. Taken after the standstill's.
+	// removes or replaces it. Taken after the standstill's.
 	storing sync.Mutex
 
 	// mu, the node's, guards what follows.

@@ -17,11 +17,10 @@ func (d *dir) Rmdir(_ context.Context, name string) syscall.Errno {
 		return errno
 	}
 	key += "/"
-	child, known := operations[*dir](d.GetChild(name))
-	if known {
-		child.storing.Lock()
-		defer child.storing.Unlock()
-	}
+	return d.loseDir(name, func() syscall.Errno { return d.rmdir(key) })
+}
+
+func (d *dir) rmdir(key string) syscall.Errno {
 	marked, empty, err := d.tree.inspect(key)
 	if err == nil && !empty {
 		return syscall.ENOTEMPTY
@@ -33,11 +32,24 @@ func (d *dir) Rmdir(_ context.Context, name string) syscall.Errno {
 		return d.tree.fail("rmdir", key, err)
 	}
 	d.tree.forgetListings(func(dirKey string) bool { return dirKey == key })
-	if known {
-		child.forgetAttributes()
-	}
 	d.removed(key)
 	return 0
+}
+
+// loseDir calls take, which is to remove or replace the directory of a name, while
+// no attributes of it are stored. Those that are pending go with it.
+func (d *dir) loseDir(name string, take func() syscall.Errno) syscall.Errno {
+	child, known := operations[*dir](d.GetChild(name))
+	if !known {
+		return take()
+	}
+	child.storing.Lock()
+	defer child.storing.Unlock()
+	errno := take()
+	if errno == 0 {
+		child.forgetAttributes()
+	}
+	return errno
 }
 
 // removed takes note that this mount removed a key of this directory, which

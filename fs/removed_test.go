@@ -135,3 +135,13 @@ func TestWhatIsRemovedIsNotStoredLate(t *testing.T) {
 	m.sh(`! ls -A | grep .`)
 	m.eventually("nothing is left", func() bool { return len(m.keys()) == 0 })
 }
+
+// TestAReplacedFolderKeepsNothing of what it had, nor what it was about to get.
+func TestAReplacedFolderKeepsNothing(t *testing.T) {
+	m := mount(t, settings{Options: fs.Options{Preserve: fs.PreserveAll, QuietTime: time.Hour}})
+	m.sh(`mkdir -m 755 src; echo x > src/x; mkdir target; chmod 700 target; mv -T src target; stat -c %a target`)
+	m.remount(settings{Options: fs.Options{Preserve: fs.PreserveAll}})
+	if got := m.sh(`stat -c %a target; cat target/x`); got != "755\nx\n" {
+		t.Errorf("the folder is %q", got)
+	}
+}

@@ -33,7 +33,7 @@ func (d *dir) Rename(_ context.Context, name string, newParent gofuse.InodeEmbed
 		return errno
 	}
 	if child, ok := operations[*dir](d.GetChild(name)); ok {
-		errno = d.tree.renameDir(child, to+"/")
+		errno = d.tree.renameDir(child, target, newName)
 		key += "/"
 	} else if f := d.file(name); f != nil {
 		errno = f.fail("rename", d.tree.renameFile(f, to, target.file(newName), flags != 0))

@@ -13,14 +13,18 @@ import (
 	"github.com/s3mpfs/s3mpfs/writer"
 )
 
-// renameDir moves everything under a directory to the key to; see [renaming].
-// Files that are being written wait meanwhile, and go on under their new
-// names. So does the end of the mount.
-func (t *Tree) renameDir(d *dir, to string) syscall.Errno {
+// renameDir moves everything under a directory to a name in another; see
+// [renaming]. Files that are being written wait meanwhile, and go on under their
+// new names. So does the end of the mount.
+func (t *Tree) renameDir(d, target *dir, name string) syscall.Errno {
 	t.behind.RLock()
 	defer t.behind.RUnlock()
-	from := d.currentKey()
+	from, to := d.currentKey(), target.currentKey()+name+"/"
 	defer t.names.freeze(from)()
+	return target.loseDir(name, func() syscall.Errno { return t.moveDir(d, from, to) })
+}
+
+func (t *Tree) moveDir(d *dir, from, to string) syscall.Errno {
 	objects, err := t.under(from, t.o.RenameDirLimit)
 	if err != nil {
 		return t.fail("rename", from, err)
