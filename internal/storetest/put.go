@@ -10,6 +10,7 @@ import (
 var putRules = []rule{
 	{"every size", putEverySize},
 	{"replaces", putReplaces},
+	{"replaces a directory's marker", putReplacesMarker},
 	{"keeps attributes", putAttributes},
 	{"refuses a wrong checksum", putWrongChecksum},
 	{"If-None-Match", putIfNoneMatch},
@@ -32,6 +33,27 @@ func putReplaces(t *suite) {
 		t.Errorf("both versions have the ETag %s", first.ETag)
 	}
 	t.holds(second, pattern(2, 20))
+}
+
+// putReplacesMarker: nothing of a marker stays that was replaced or removed, also
+// while something lies below it.
+func putReplacesMarker(t *suite) {
+	marked := writer.Attributes{Metadata: map[string]string{"of": "the first"}}
+	t.putWith("d/", nil, marked)
+	t.put("d/x", pattern(1, 10))
+	replace := func() {
+		t.Helper()
+		t.put("d/", nil)
+		if left := t.head("d/").Attributes.Metadata; len(left) != 0 {
+			t.Errorf("the marker has %v of the one before", left)
+		}
+	}
+	replace()
+	t.putWith("d/", nil, marked)
+	if err := t.s.DeleteObject(t.Context(), "d/"); err != nil {
+		t.Fatal(err)
+	}
+	replace()
 }
 
 // odd attributes are what programs set: names in lower case, values in ASCII.

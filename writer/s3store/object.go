@@ -3,6 +3,7 @@ package s3store
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -19,6 +20,9 @@ var errEmptyAnswer = errors.New("the store's answer lacks the ETag")
 // PutObject implements writer.Store.
 func (s *Store) PutObject(ctx context.Context, key string, attrs writer.Attributes, body writer.Body, cond writer.Condition) (writer.Object, error) {
 	token := newToken(cond)
+	if token == "" && s.versity.inherits(key) {
+		token = rand.Text()
+	}
 	body, err := s.mark(attrs, body)
 	if err != nil {
 		return writer.Object{}, err

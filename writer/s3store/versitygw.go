@@ -20,6 +20,9 @@ import (
 //     of that key. Such an answer tells no checksum; a true one always does.
 //   - Where an object is copied onto itself with another checksum, that becomes
 //     the checksum of nothing. So such a copy is made as an upload there.
+//   - A directory's marker that replaces another without having metadata gets the
+//     other's, even if that was removed, as long as something lies below it. So
+//     there markers always have some: a token.
 //
 // The first makes every multipart object one of which a listing does not tell
 // whether it has metadata. Of directories' markers it tells no checksum either.
@@ -54,6 +57,9 @@ func (v *versitygw) forget(u writer.Upload) { v.unlabelled.Delete(u.ID) }
 func (v *versitygw) conceals(key, etag string) bool {
 	return v.met.Load() && (strings.Contains(etag, "-") || strings.HasSuffix(key, "/"))
 }
+
+// inherits tells that an object without metadata may get that of the one before.
+func (v *versitygw) inherits(key string) bool { return v.met.Load() && strings.HasSuffix(key, "/") }
 
 // doubtful tells that a completion may have done nothing.
 func (v *versitygw) doubtful(told writer.Checksum) bool {
