@@ -62,8 +62,10 @@ func (d *dir) removed(key string) {
 }
 
 // inspect tells whether a directory has a marker and whether it holds anything
-// else.
+// else. What this mount is writing there is looked for first: it may be in S3, and
+// no longer here, when S3 has answered.
 func (t *Tree) inspect(dirKey string) (marked, empty bool, err error) {
+	local := t.local(dirKey)
 	objects, _, _, err := t.bucket.List(t.ctx, dirKey, "", "", 2)
 	if err != nil {
 		return false, false, err
@@ -73,7 +75,7 @@ func (t *Tree) inspect(dirKey string) (marked, empty bool, err error) {
 	if marked {
 		others--
 	}
-	return marked, others == 0 && !t.local(dirKey), nil
+	return marked, others == 0 && !local && !t.local(dirKey), nil
 }
 
 // Unlink removes a file. What of it is not yet published never will be.

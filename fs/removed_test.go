@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/s3mpfs/s3mpfs/fs"
 	"github.com/s3mpfs/s3mpfs/internal/s3op"
 )
@@ -134,6 +136,26 @@ func TestWhatIsRemovedIsNotStoredLate(t *testing.T) {
 	}
 	m.sh(`! ls -A | grep .`)
 	m.eventually("nothing is left", func() bool { return len(m.keys()) == 0 })
+}
+
+// TestAFolderIsNotEmptyWhoseFileIsClosedMeanwhile, although S3 had nothing in it
+// when it was asked, and this mount writes nothing any more when S3 answers.
+func TestAFolderIsNotEmptyWhoseFileIsClosedMeanwhile(t *testing.T) {
+	m := mount(t, settings{})
+	m.sh(`mkdir d`)
+	f := m.openFile("d/f", os.O_WRONLY|os.O_CREATE)
+	m.write(f, []byte("x"), 0)
+	m.call("Reset", None{}, &None{})
+	m.call("HoldAnswer", s3op.ListObjectsV2, &None{})
+	removed := make(chan error, 1)
+	go func() { removed <- unix.Rmdir(m.path("d")) }()
+	m.await(s3op.ListObjectsV2)
+	m.close(f)
+	m.call("Let", None{}, &None{})
+	if err := <-removed; err != unix.ENOTEMPTY {
+		t.Errorf("rmdir: %v", err)
+	}
+	m.sh(`cat d/f`)
 }
 
 // TestAReplacedFolderKeepsNothing of what it had, nor what it was about to get.
