@@ -1,10 +1,17 @@
 package fs
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"math"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 	"weak"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/s3mpfs/s3mpfs/writer"
 )
@@ -185,4 +192,32 @@ func (f *file) holder() *file {
 		f = f.heir.Value()
 	}
 	return f
+}
+
+// bottomUp has objects removed in parallel, but the marker of a directory after
+// what lies below it: a store that keeps objects as files (versitygw 1.8) leaves
+// a directory behind, and refuses an object of its name, if both go at once.
+func bottomUp(objects []writer.Object, remove func(writer.Object) error) error {
+	depth := func(o writer.Object) int {
+		if !strings.HasSuffix(o.Key, "/") {
+			return math.MaxInt
+		}
+		return strings.Count(o.Key, "/")
+	}
+	sorted := slices.SortedStableFunc(slices.Values(objects), func(a, b writer.Object) int { return cmp.Compare(depth(b), depth(a)) })
+	var errs []error
+	for len(sorted) > 0 {
+		n := 1
+		for n < len(sorted) && depth(sorted[n]) == depth(sorted[0]) {
+			n++
+		}
+		var work errgroup.Group
+		work.SetLimit(renameParallel)
+		for _, o := range sorted[:n] {
+			work.Go(func() error { return remove(o) })
+		}
+		errs = append(errs, work.Wait())
+		sorted = sorted[n:]
+	}
+	return errors.Join(errs...)
 }

@@ -285,12 +285,7 @@ func (r *renaming) undo() error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), cleanUp)
 	defer cancel()
-	var work errgroup.Group
-	work.SetLimit(renameParallel)
-	for _, o := range r.tried {
-		work.Go(func() error { return r.putBack(ctx, o) })
-	}
-	if err := work.Wait(); err != nil {
+	if err := bottomUp(r.tried, func(o writer.Object) error { return r.putBack(ctx, o) }); err != nil {
 		return err
 	}
 	if r.target != nil {
@@ -318,24 +313,19 @@ func (r *renaming) putBack(ctx context.Context, o writer.Object) (err error) {
 
 // deleteAll deletes the objects of the source, but not its marker.
 func (r *renaming) deleteAll(objects []writer.Object) error {
-	var work errgroup.Group
-	work.SetLimit(renameParallel)
-	for _, o := range objects {
+	return bottomUp(objects, func(o writer.Object) (err error) {
+		defer panics.Catch(r.tree.o.Log, &err)
 		if o.Key == r.from {
-			continue
+			return nil
 		}
-		work.Go(func() (err error) {
-			defer panics.Catch(r.tree.o.Log, &err)
-			err = r.tree.bucket.DeleteObject(r.tree.ctx, o.Key)
-			r.mu.Lock()
-			defer r.mu.Unlock()
-			if err == nil {
-				r.deleted++
-			}
-			return err
-		})
-	}
-	return work.Wait()
+		err = r.tree.bucket.DeleteObject(r.tree.ctx, o.Key)
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if err == nil {
+			r.deleted++
+		}
+		return err
+	})
 }
 
 // holdsOnlyItsMarker tells whether the source is emptied although a delete has
