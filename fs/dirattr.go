@@ -200,6 +200,7 @@ func (d *dir) putAttributes() error {
 	d.mu.Lock()
 	attrs := base.Attributes
 	attrs.Metadata = d.meta.into(attrs.Metadata, syscall.S_IFDIR)
+	delete(attrs.Metadata, renameKey) // no rename is under way that this mount knows of
 	d.pending, d.marker = false, writer.Object{}
 	d.mu.Unlock()
 	marker, err := d.tree.putMarker(key, attrs, cond)
@@ -227,6 +228,13 @@ func (d *dir) forgetAttributes() {
 	d.pending = false
 	d.mu.Unlock()
 	d.tree.settled(d)
+}
+
+// forgetMarker says that the marker is not known any more.
+func (d *dir) forgetMarker() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.marker = writer.Object{}
 }
 
 // base is the marker to be replaced, with the condition that it is still that.

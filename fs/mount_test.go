@@ -293,6 +293,17 @@ func (b *bucket) FailNth(n int, _ *None) error {
 	return nil
 }
 
+// FailSecond makes the second request of an operation since Reset fail.
+func (b *bucket) FailSecond(op string, _ *None) error {
+	b.store.Inject(func(c s3fake.Call) s3fake.Fault {
+		if c.Op == op && c.OpN == 2 {
+			return s3fake.Refuse(writer.ErrUnavailable)
+		}
+		return s3fake.Fault{}
+	})
+	return nil
+}
+
 // LoseNth makes the answer to the n-th request from now on be lost.
 func (b *bucket) LoseNth(n int, _ *None) error {
 	b.store.FailNth(n, s3fake.LostAnswer)

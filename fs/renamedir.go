@@ -55,6 +55,9 @@ func (t *Tree) moveDir(d *dir, from, to string) syscall.Errno {
 		return t.fail("rename", from, err)
 	}
 	t.relocateUnder(d, files, r.made(), from, to)
+	if r.unmarked != nil {
+		d.setLater()
+	}
 	return 0
 }
 
@@ -119,6 +122,7 @@ func (t *Tree) relocateUnder(d *dir, files []*file, copies map[string]writer.Obj
 		switch n := n.(type) {
 		case *dir:
 			t.setKey(&n.node, from, to)
+			n.forgetMarker()
 		case *file:
 			n.follow(copies, from, to)
 		}

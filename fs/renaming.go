@@ -36,6 +36,7 @@ type renaming struct {
 	restart  bool           // the target holds a part of it from before
 	marker   *writer.Object // of the source, if it has one
 	target   *writer.Object // the marker of the empty directory that is replaced, if there was one
+	unmarked error          // why the target's marker still says that the rename is under way, when it has ended
 
 	mu      sync.Mutex // guards what follows; never held across I/O
 	objects int
@@ -361,6 +362,7 @@ func (r *renaming) finish() error {
 	}
 	if err != nil {
 		t.o.Log.Warn("a directory was renamed, but its marker still says that it is being renamed", "path", t.path(r.to), "error", err)
+		r.unmarked = err
 	}
 	return nil
 }

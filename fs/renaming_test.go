@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -180,6 +181,25 @@ func TestOthersChangeADirectoryWhileItIsRenamed(t *testing.T) {
 	if len(renames) != 0 {
 		t.Errorf("status %+v", renames)
 	}
+}
+
+// TestAMarkerThatStaysMarkedIsPutAgain: who renames another directory of the old
+// name onto the new one does not finish what has ended.
+func TestAMarkerThatStaysMarkedIsPutAgain(t *testing.T) {
+	m := mount(t, settings{Options: fs.Options{QuietTime: time.Millisecond}})
+	m.sh(`mkdir d; echo x > d/x; echo y > y`)
+	m.call("Reset", None{}, &None{})
+	m.call("FailSecond", s3op.PutObject, &None{}) // the first one marks it
+	m.sh(`mv -T d e`)
+	if log := m.log(); !strings.Contains(log, "still says that it is being renamed") {
+		t.Fatal(log)
+	}
+	m.eventually("the marker is put again", func() bool { return len(m.head("e/").Attributes.Metadata) == 0 })
+	m.sh(`mkdir d; echo z > d/x`)
+	if err := unix.Rename(m.path("d"), m.path("e")); err != unix.ENOTEMPTY {
+		t.Errorf("another rename: %v", err)
+	}
+	m.sh(`test $(cat e/x) = x; test $(cat d/x) = z`)
 }
 
 // A rename whose deletes fail is finished by the same rename, though its target
