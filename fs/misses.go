@@ -45,13 +45,17 @@ func (m *misses) begin() int {
 	return m.made
 }
 
-// forget takes note that this mount made a name or took it away.
+// forget takes note that this mount made a name or took it away, and with it
+// perhaps the directories above.
 func (m *misses) forget(dirKey, name string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.made++
-	if d := m.in[dirKey]; d != nil && d.name == name {
-		d.believed = false
+	for name != "" {
+		if d := m.in[dirKey]; d != nil && d.name == name {
+			d.believed = false
+		}
+		dirKey, name = split(dirKey)
 	}
 }
 
