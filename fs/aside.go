@@ -103,27 +103,39 @@ func (f *file) isAside() bool {
 	return f.aside != nil
 }
 
-// dropAside deletes what was put aside, when nobody has f open any more.
+// dropAside deletes what was put aside, when nobody has f open any more. Where a
+// name is opened and replaced all the time that waits: an open may be under way.
 func (f *file) dropAside() {
-	f.mu.Lock()
-	open := len(f.handles)+f.opening > 0
-	f.mu.Unlock()
-	if !open && f.endAside() {
+	if f.tree.contended.recently(f.currentKey()) {
+		time.AfterFunc(contention, f.dropAsideNow)
+	} else {
+		f.dropAsideNow()
+	}
+}
+
+func (f *file) dropAsideNow() {
+	if f.endAside(func() bool { return len(f.handles)+f.opening == 0 }) {
 		f.tree.removeOpen(f)
 	}
 }
 
-// endAside deletes what was put aside, and tells whether there was anything.
-func (f *file) endAside() bool {
+// endAside deletes what was put aside if that may be, which is asked under mu, and
+// tells whether there was anything.
+func (f *file) endAside(may func() bool) bool {
+	var aside *writer.Object
 	f.mu.Lock()
-	aside := f.aside
-	f.aside = nil
+	if may() {
+		aside, f.aside = f.aside, nil
+	}
 	f.mu.Unlock()
 	if aside != nil {
 		f.tree.deleteAside(*aside)
 	}
 	return aside != nil
 }
+
+// always is for endAside at the end of the mount.
+func always() bool { return true }
 
 // deleteAside deletes what nobody needs any more. It does so too when the mount
 // has ended.

@@ -123,7 +123,7 @@ func (f *file) drop() {
 	}
 	f.tree.removeOpen(f)
 	f.dropReaders()
-	f.endAside()
+	f.endAside(always)
 }
 
 // dropReaders gives back the memory of reading. f.io is write-held.

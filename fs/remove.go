@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"syscall"
-	"time"
 	"weak"
 
 	"golang.org/x/sync/errgroup"
@@ -150,11 +149,7 @@ func (f *file) loseName(take func() error) error {
 	} else {
 		_, _ = lose()
 	}
-	if f.tree.contended.recently(f.currentKey()) {
-		time.AfterFunc(contention, f.dropAside) // an open may be under way
-	} else {
-		f.dropAside() // who had it open may have closed it meanwhile
-	}
+	f.dropAside() // who had it open may have closed it meanwhile
 	return failure
 }
 

@@ -157,7 +157,7 @@ func (t *Tree) finaliseSoundly() (err error) {
 	defer t.behind.Unlock()
 	stored := t.storeAllAttributes()
 	removed := t.orphaned()
-	return errors.Join(published, stored, t.each(len(removed), func(i int) { removed[i].endAside() }))
+	return errors.Join(published, stored, t.each(len(removed), func(i int) { removed[i].endAside(always) }))
 }
 
 func (t *Tree) publishAll() error {
