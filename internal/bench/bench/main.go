@@ -38,12 +38,12 @@ func main() {
 	if len(os.Args) == 4 && os.Args[1] == randomReads {
 		exit(readRandomly(os.Args[2], os.Args[3]))
 	}
-	o := options{size: 2 * size.GiB, only: regexp.MustCompile("")}
+	o := options{only: regexp.MustCompile("")}
 	flag.StringVar(&o.programs, "programs", ".", "`folder` of the programs")
 	flag.StringVar(&o.out, "out", ".", "`folder` for bench.md and bench.json")
 	flag.StringVar(&o.docs, "docs", "", "Markdown `page` to put the results into, between its marks")
 	flag.StringVar(&o.temp, "temp", "/dev/shm", "`folder` for the files that are copied; memory, so that no disk is measured")
-	flag.Var(&o.size, "size", "`bytes` of the large file")
+	flag.Var(&o.size, "size", "`bytes` of the large files; if not given 2GiB, and 8GiB with -full")
 	flag.BoolVar(&o.full, "full", false, "copy 8 GiB, and once 100 GiB")
 	flag.IntVar(&o.files, "files", 2000, "`number` of small files")
 	flag.IntVar(&o.runs, "runs", 5, "`number` of runs whose median is told")
@@ -57,8 +57,11 @@ func main() {
 		return nil
 	})
 	flag.Parse()
-	if o.full {
-		o.size = 8 * size.GiB
+	if o.size == 0 {
+		o.size = 2 * size.GiB
+		if o.full {
+			o.size = 8 * size.GiB
+		}
 	}
 	exit(benchmark(o))
 }
