@@ -26,7 +26,7 @@ var documents = []string{"README.md", "docs/TROUBLESHOOTING.md", "docs/CONFIGURA
 	"docs/PERFORMANCE.md", "docs/RELIABILITY.md", "docs/SEMANTICS.md", "CHANGELOG.md"}
 
 // foreignFlags are those of other programs in the documentation.
-var foreignFlags = wordSet("ignore-inode files-cache full docs metadata mount-flags only runs alone device cap-add keep quick long bucket lifecycle-configuration")
+var foreignFlags = wordSet("ignore-inode files-cache full docs metadata mount-flags only runs alone size device cap-add keep quick long bucket lifecycle-configuration")
 
 // TestDocumentsNameFlagsThatExist looks at each --flag in the documentation.
 func TestDocumentsNameFlagsThatExist(t *testing.T) {
