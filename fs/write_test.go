@@ -207,6 +207,17 @@ func TestNoAttributeIsAskedForPerWrite(t *testing.T) {
 	}
 }
 
+// TestAMebibyteIsOneRequest as direct I/O sends it, and so it is read.
+func TestAMebibyteIsOneRequest(t *testing.T) {
+	m := mount(t, settings{Options: fs.Options{Debug: true}})
+	m.sh(`dd if=/dev/zero of=f bs=1M count=3 status=none; dd if=f of=/dev/null bs=1M iflag=direct status=none`)
+	for _, op := range []string{": WRITE ", ": READ "} {
+		if n := strings.Count(m.log(), op); n < 3 || n > 4 { // the last READ may find the end
+			t.Errorf("%d requests of%s", n, op)
+		}
+	}
+}
+
 func TestReadOnly(t *testing.T) {
 	m := mount(t, settings{Options: fs.Options{ReadOnly: true}})
 	m.set("f", "x")
