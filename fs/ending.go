@@ -38,12 +38,25 @@ func (f *file) endUnlessOpen() error {
 	}
 	f.release(c)
 	if !f.hasPending() {
-		f.tree.removeOpen(f)
+		f.leaveOpen()
 	}
 	if !f.exists() && !f.isUnlinked() {
 		f.tree.note(f.currentKey(), entry{}, true)
 	}
 	return err
+}
+
+// leaveOpen takes f from the open files, and tells its directory's listing what S3
+// has of it: one that was begun just before knows only that it was open. f.io is
+// write-held.
+func (f *file) leaveOpen() {
+	f.tree.removeOpen(f)
+	f.mu.Lock()
+	object := f.object
+	f.mu.Unlock()
+	if object.Key != "" && !f.isUnlinked() {
+		f.tree.note(object.Key, entry{object: object}, false)
+	}
 }
 
 // inUse tells whether there is nothing to end, or not yet: who only reads needs

@@ -77,3 +77,16 @@ func TestChangedNamesAreBounded(t *testing.T) {
 		t.Errorf("%d names are remembered", len(l.changed))
 	}
 }
+
+// A listing that is begun while a file is being closed learns of its object,
+// although S3 was told of it before: who removes the name must remove that.
+func TestAListingLearnsOfAFileThatIsBeingClosed(t *testing.T) {
+	tree := &Tree{o: Options{}.withDefaults(), listings: map[string]*listing{}, open: map[string]map[string]*file{}}
+	f := tree.newFile("d/f", writer.Object{Key: "d/f", ETag: `"1"`})
+	tree.addOpen(f)
+	l := tree.newListing("d/")
+	f.leaveOpen()
+	if e, ok := l.current(entry{name: "f"}); !ok || e.object.ETag != `"1"` {
+		t.Errorf("the listing has %+v, %v", e, ok)
+	}
+}

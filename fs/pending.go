@@ -157,7 +157,7 @@ func (f *file) storeAttributes() error {
 		f.giveUpAttributes(err)
 	}
 	if f.current() == nil {
-		f.tree.removeOpen(f)
+		f.leaveOpen()
 	}
 	return err
 }
