@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/s3mpfs/s3mpfs/internal/faultproxy"
+	"github.com/s3mpfs/s3mpfs/internal/s3discard"
 	"github.com/s3mpfs/s3mpfs/internal/s3op"
 )
 
@@ -94,6 +95,25 @@ func TestRequestsOfMovies(t *testing.T) {
 		parts := int((size+partSize-1)/partSize) + 1
 		m.t.Log(file, size)
 		m.wantWrites(proxy, upload(parts))
+	}
+}
+
+// TestRequestsOfTwoThousandFiles: a file costs one request, its name none, however
+// long the copy takes.
+func TestRequestsOfTwoThousandFiles(t *testing.T) {
+	t.Parallel()
+	m, server := discarding(t, s3discard.Options{})
+	m.sh(`mkdir d; head -c 32768000 /dev/zero | split -b 16384 -a 4 - d/; test $(ls d | wc -l) = 2000`)
+	total := func() (n int64) {
+		for _, c := range server.Stats() {
+			n += int64(c.Requests)
+		}
+		return n
+	}
+	before := total()
+	m.sh(`cp -r d $MNT/d`)
+	if n := total() - before; n < 2001 || n > 2050 {
+		t.Errorf("cp -r of 2,000 files cost %d requests: %v", n, server.Stats())
 	}
 }
 
