@@ -218,6 +218,8 @@ func (f *failure) fromTransport(w *watch, err error) {
 		f.Class, f.cure, f.Err = writer.ErrCredentials, retryOnceReached, credentials
 	case errors.Is(err, errDamaged):
 		f.Class, f.cure = writer.ErrChecksum, sendAgain
+	case errors.Is(err, errReplaced):
+		f.Class, f.cure = writer.ErrPrecondition, none
 	case errors.Is(err, errRange):
 		f.Class, f.cure = writer.ErrInvalid, none
 	case errors.Is(err, context.Canceled):

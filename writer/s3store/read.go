@@ -19,6 +19,10 @@ import (
 // errRange says that the store answered with other bytes than were asked for.
 var errRange = errors.New("the answer is not the range that was asked for")
 
+// errReplaced says that the answer is of a version of another size, although the
+// store was asked for one by its ETag: some compare that before they open it.
+var errReplaced = errors.New("the object has another size")
+
 // errDamaged says that bytes of the answer are not those of the object.
 var errDamaged = errors.New("the bytes that arrived are not those of the object")
 
@@ -58,7 +62,7 @@ func (s *Store) ReadRange(ctx context.Context, obj writer.Object, offset int64, 
 			return struct{}{}, err
 		}
 		defer out.Body.Close()
-		if err := checkRange(out, obj.ETag, from, to-from); err != nil {
+		if err := checkRange(out, obj, from, to-from); err != nil {
 			return struct{}{}, err
 		}
 		if asking != nil {
@@ -111,18 +115,20 @@ func (s *Store) mislead(obj writer.Object, told writer.Checksum) {
 }
 
 // checkRange refuses an answer that is not the n bytes from offset on of the
-// object with this ETag, such as the page of a proxy.
-func checkRange(out *s3.GetObjectOutput, etag string, offset, n int64) error {
-	var first, last int64
-	if got := aws.ToString(out.ETag); got != "" && etag != "" && strings.TrimPrefix(got, "W/") != etag {
-		return fmt.Errorf("%w: it is of the object %s instead of %s", errRange, got, etag)
+// object, such as the page of a proxy.
+func checkRange(out *s3.GetObjectOutput, obj writer.Object, offset, n int64) error {
+	var first, last, size int64
+	if got := aws.ToString(out.ETag); got != "" && obj.ETag != "" && strings.TrimPrefix(got, "W/") != obj.ETag {
+		return fmt.Errorf("%w: it is of the object %s instead of %s", errRange, got, obj.ETag)
 	} else if got == "" && out.ContentRange == nil {
 		return fmt.Errorf("%w: it has no ETag", errRange)
 	}
 	if out.ContentRange == nil { // the whole object
 		last = aws.ToInt64(out.ContentLength) - 1
-	} else if _, err := fmt.Sscanf(*out.ContentRange, "bytes %d-%d/", &first, &last); err != nil {
-		return fmt.Errorf("%w: %q", errRange, *out.ContentRange)
+	} else if fields, err := fmt.Sscanf(*out.ContentRange, "bytes %d-%d/%d", &first, &last, &size); fields < 2 {
+		return fmt.Errorf("%w: %q: %w", errRange, *out.ContentRange, err)
+	} else if fields == 3 && size != obj.Size && obj.Size > 0 {
+		return fmt.Errorf("%w: %d bytes instead of %d", errReplaced, size, obj.Size)
 	}
 	if first != offset || last < offset+n-1 {
 		return fmt.Errorf("%w: bytes %d-%d instead of %d-%d", errRange, first, last, offset, offset+n-1)

@@ -133,14 +133,19 @@ func TestAnswersThatAreNotTheRange(t *testing.T) {
 			w.Write([]byte("bcdef"))
 		}, writer.ErrInvalid},
 		"less": {func(w http.ResponseWriter, r *request) {
-			w.Header().Set("Content-Range", "bytes 2-5/6")
+			w.Header().Set("Content-Range", "bytes 2-5/26")
 			w.WriteHeader(http.StatusPartialContent)
 			w.Write([]byte("cdef"))
 		}, writer.ErrInvalid},
+		"of another size": {func(w http.ResponseWriter, r *request) {
+			w.Header().Set("Content-Range", "bytes 2-5/6")
+			w.WriteHeader(http.StatusPartialContent)
+			w.Write([]byte("cdef"))
+		}, writer.ErrPrecondition},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newStub(t, map[string][]answerTo{"GetObject": {c.answer}})
-			err := s.open(t).ReadRange(t.Context(), writer.Object{Key: "k", ETag: `"e"`}, 2, make([]byte, 10))
+			err := s.open(t).ReadRange(t.Context(), writer.Object{Key: "k", ETag: `"e"`, Size: 26}, 2, make([]byte, 10))
 			if !errors.Is(err, c.want) {
 				t.Error(err)
 			}
