@@ -5,10 +5,13 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // binary is the program under test.
@@ -18,7 +21,12 @@ var binary string
 // it cannot be in a test's own folder.
 var runtimeDir string
 
-func TestMain(m *testing.M) { os.Exit(runAll(m)) }
+func TestMain(m *testing.M) {
+	if signal.Ignored(unix.SIGHUP) { // by nohup(1): then programs would ignore it, too
+		signal.Notify(make(chan os.Signal, 1), unix.SIGHUP)
+	}
+	os.Exit(runAll(m))
+}
 
 func runAll(m *testing.M) int {
 	dir, err := os.MkdirTemp("", "s3mpfs-e2e-")
